@@ -1,0 +1,34 @@
+//! What a plugin asks the host to send, and the head of the answer.
+
+use serde::{Deserialize, Serialize};
+
+/// One request for the host to send. It must match a pattern of the manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HttpRequest {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// Path below the base URL, begins with `/`; percent-encoded where it must be.
+    pub path: String,
+    /// Names and values in order, not encoded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub query: Vec<(String, String)>,
+    /// More headers; `authorization`, `cookie`, `host` and the like are refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// The head of an answer. Its body is read by handle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResponseHead {
+    /// The status. 401, 408, 429 and 5xx never get here: the host retries or fails.
+    pub status: u16,
+    /// `content-type`, `date`, `link`, `retry-after` and `x-*`, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Length of the body in bytes, after decompression.
+    pub body_len: u64,
+}
