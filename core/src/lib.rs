@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The SessionQL engine.
+//! In: query text, a configuration, a place with plugins. Out: record batches, and a report of what
+//! they cover. [`Engine::execute`] is the way in; `engine.rs` tells the story from text to rows.
+//! Prints nothing, reads no environment variable and no home directory.
+
+pub mod completeness;
+pub mod config;
+pub mod display;
+pub mod duration;
+pub mod engine;
+pub mod error;
+pub mod http;
+pub mod instant;
+pub mod lower;
+pub mod plugin;
+
+mod catalog;
+mod columns;
+mod connection;
+mod functions;
+mod pushdown;
+mod rules;
+mod scan;
+mod statement;
+mod table;
+
+pub use engine::{Engine, EngineOptions, ExecuteOptions, Outcome, Warning};
+pub use error::Error;
+pub use sessionql_plugin_abi::Reason;

@@ -1,1 +1,104 @@
-//! Placeholder.
+//! Emulators of the providers' APIs on loopback, with the sample data of an imaginary company.
+//! In: a seed and a clock. Out: `Sandbox`, running servers and the configuration that points `sessionql` at them.
+//! Used by tests, by the demo and by hand (`sandbox`). A server binds to 127.0.0.1 and never connects to anything.
+//!
+//! `server.rs`, `faults.rs` and `record.rs` are the same for all emulators; each provider has a directory of its own.
+
+pub mod clock;
+pub mod company;
+pub mod faults;
+pub mod message;
+pub mod openvpn;
+pub mod record;
+pub mod server;
+pub mod wire;
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use clock::Clock;
+pub use company::Company;
+pub use faults::{Fault, On};
+pub use message::{Answer, Kind, Request};
+pub use record::Recorded;
+
+/// How a sandbox starts.
+#[derive(Clone, Debug)]
+pub struct SandboxOptions {
+    /// Chooses the sample data.
+    pub seed: u64,
+    /// The time that all emulators live in; the data is of the weeks before its present.
+    pub clock: Clock,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self { seed: 1, clock: Clock::system() }
+    }
+}
+
+/// One running emulator of each provider, all with the same people.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// OpenVPN CloudConnexa.
+    pub openvpn: openvpn::Emulator,
+}
+
+impl Sandbox {
+    /// Starts all emulators on free ports.
+    ///
+    /// # Errors
+    /// The system has no socket or no thread left.
+    pub fn start(options: SandboxOptions) -> io::Result<Self> {
+        let SandboxOptions { seed, clock } = options;
+        let openvpn = openvpn::Emulator::start(openvpn::Options::seeded(seed, clock))?;
+        Ok(Self { openvpn })
+    }
+
+    /// Returns a configuration with a connection to each emulator.
+    pub fn config_toml(&self) -> String {
+        openvpn_toml(&self.openvpn)
+    }
+
+    /// Writes `config.toml` into a directory, readable by its owner alone since it holds secrets. Returns its path.
+    ///
+    /// # Errors
+    /// The directory does not exist or may not be written to.
+    pub fn write_config(&self, dir: &Path) -> io::Result<PathBuf> {
+        write_config(dir, &self.config_toml())
+    }
+}
+
+/// Returns the part of a configuration that connects `openvpn` to an emulator.
+pub fn openvpn_toml(emulator: &openvpn::Emulator) -> String {
+    let base_url = emulator.base_url();
+    let (client_id, client_secret) = (emulator.client_id(), emulator.client_secret());
+    format!(
+        "[connections.openvpn]\nplugin = \"openvpn\"\nbase_url = {base_url:?}\n\
+         client_id = {client_id:?}\nclient_secret = {client_secret:?}\n"
+    )
+}
+
+/// Writes a configuration to `config.toml` in a directory, with mode 0600. Returns its path.
+///
+/// # Errors
+/// The directory does not exist or may not be written to.
+pub fn write_config(dir: &Path, toml: &str) -> io::Result<PathBuf> {
+    let path = dir.join("config.toml");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(toml.as_bytes())?;
+    Ok(path)
+}
+
+/// Locks a mutex. A panic elsewhere, such as a failed assertion in a hook, does not make its data unusable.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

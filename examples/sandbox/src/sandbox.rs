@@ -1,2 +1,147 @@
-//! Placeholder.
-fn main() {}
+//! Serves the emulators until it is killed, for trying `sessionql` by hand.
+//! In: a port, a seed and switches on the command line. Out: on stdout the base URL, the credentials and a configuration.
+//! Started by people alone; tests use the library. It listens on 127.0.0.1 and keeps nothing.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Parser, ValueEnum};
+use sessionql_sandbox::openvpn::{
+    Emulator, Missing, Options, PageOrder, RateLimit, Switches, UnknownStatus, Updated,
+};
+use sessionql_sandbox::{Clock, openvpn_toml, write_config};
+
+/// Emulates OpenVPN CloudConnexa with the sessions of an imaginary company.
+#[derive(Debug, Parser)]
+#[command(name = "sandbox")]
+struct Command {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Chooses the sample data
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Stops the clock at an instant such as 2025-03-01T12:00:00Z
+    #[arg(long, value_name = "INSTANT")]
+    now: Option<DateTime<Utc>>,
+    /// Writes config.toml into this directory
+    #[arg(long, value_name = "DIR")]
+    write_config: Option<PathBuf>,
+    /// Limits requests as the vendor does: 20 at once, then one each 15 s
+    #[arg(long)]
+    rate_limit: bool,
+    /// Days of history, instead of 7 (beta) and 30 (v1)
+    #[arg(long, value_name = "DAYS")]
+    history: Option<i64>,
+    /// Most rows on a page, whatever is asked for
+    #[arg(long, value_name = "ROWS")]
+    page_cap: Option<usize>,
+    /// Makes every n-th page empty
+    #[arg(long, value_name = "N")]
+    empty_page_every: Option<usize>,
+    /// Rows that later pages repeat
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    repeated_rows: usize,
+    /// Order of the pages
+    #[arg(long, value_enum, default_value_t = Order::Created)]
+    order: Order,
+    /// What "updated between the dates" means
+    #[arg(long, value_enum, default_value_t = Window::CreatedOrLast)]
+    updated: Window,
+    /// Counts active sessions as updated just now
+    #[arg(long)]
+    active_counts_as_updated: bool,
+    /// Shows missing fields as null
+    #[arg(long)]
+    nulls: bool,
+    /// Shows numbers as strings
+    #[arg(long)]
+    numbers_as_text: bool,
+    /// Ignores an unknown status instead of refusing it
+    #[arg(long)]
+    ignore_unknown_status: bool,
+    /// Shows about one in so many closed sessions without an end
+    #[arg(long, value_name = "N")]
+    closed_without_end: Option<u64>,
+    /// Seconds that an access token is good for
+    #[arg(long, value_name = "SECONDS", default_value_t = 43_199)]
+    token_lifetime: i64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Order {
+    Created,
+    CreatedDescending,
+    Updated,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Window {
+    CreatedOrLast,
+    LastOnly,
+    Any,
+}
+
+impl Command {
+    fn switches(&self) -> Switches {
+        let defaults = Switches::default();
+        Switches {
+            page_order: match self.order {
+                Order::Created => PageOrder::CreatedAscending,
+                Order::CreatedDescending => PageOrder::CreatedDescending,
+                Order::Updated => PageOrder::UpdatedAscending,
+            },
+            updated: match self.updated {
+                Window::CreatedOrLast => Updated::CreatedOrLast,
+                Window::LastOnly => Updated::LastOnly,
+                Window::Any => Updated::Any,
+            },
+            active_counts_as_updated: self.active_counts_as_updated,
+            missing: if self.nulls { Missing::Null } else { Missing::Absent },
+            numbers_as_text: self.numbers_as_text,
+            page_cap: self.page_cap,
+            empty_page_every: self.empty_page_every,
+            unknown_status: if self.ignore_unknown_status {
+                UnknownStatus::Ignored
+            } else {
+                defaults.unknown_status
+            },
+            repeated_rows: self.repeated_rows,
+            history: self.history.map(TimeDelta::days),
+            closed_without_end: self.closed_without_end,
+            rate_limit: self.rate_limit.then(RateLimit::vendor),
+            token_lifetime: TimeDelta::seconds(self.token_lifetime),
+            ..defaults
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
+    let command = Command::parse();
+    let clock = command.now.map_or_else(Clock::system, Clock::fixed);
+    let options = Options {
+        port: command.port,
+        switches: command.switches(),
+        ..Options::seeded(command.seed, clock)
+    };
+    let n_sessions = options.sessions.len();
+    let emulator = Emulator::start(options)?;
+    let config = openvpn_toml(&emulator);
+
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "OpenVPN CloudConnexa: {n_sessions} sessions\n")?;
+    writeln!(stdout, "base URL       {}", emulator.base_url())?;
+    writeln!(stdout, "client id      {}", emulator.client_id())?;
+    writeln!(stdout, "client secret  {}\n\n{config}", emulator.client_secret())?;
+    if let Some(dir) = &command.write_config {
+        writeln!(stdout, "written to {}", write_config(dir, &config)?.display())?;
+    }
+    stdout.flush()?;
+    drop(stdout);
+
+    // The server has a thread of its own.
+    loop {
+        std::thread::park();
+    }
+}

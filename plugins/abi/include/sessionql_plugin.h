@@ -44,9 +44,9 @@ extern "C" {
 #define SESSIONQL_ERROR 1
 #define SESSIONQL_CANCELLED 2
 
-/* Answers of emit beside SESSIONQL_ERROR and SESSIONQL_CANCELLED. */
+/* Answers of emit beside SESSIONQL_ERROR and SESSIONQL_CANCELLED. Functions never return STOP. */
 #define SESSIONQL_GO_ON 0
-#define SESSIONQL_STOP 1
+#define SESSIONQL_STOP 3
 
 /* Levels of log. */
 #define SESSIONQL_LOG_ERROR 1
@@ -129,14 +129,16 @@ typedef struct sessionql_host {
    * scan only; connect and plan send nothing. */
   int32_t (*http)(void *ctx, const uint8_t *request, size_t len, sessionql_response *response);
 
-  /* Hands out the next piece of a body; length 0 at its end. Bodies are read once, in order. */
+  /* Hands out the next piece of a body; length 0 at its end. Bodies are read once, in order.
+   * SESSIONQL_ERROR: end the call with 1; the host knows why and says so itself. */
   int32_t (*read)(void *ctx, uint64_t body, const uint8_t **bytes, size_t *len);
 
   /* Takes one batch: a struct array whose children are the requested columns in the requested
    * order, with the types of the manifest. With no columns, length alone counts. The host always
    * takes ownership of both structures and marks them released, also when it answers with an
-   * error. SESSIONQL_STOP: the consumer has enough; end the call soon, with 0. Allowed during scan
-   * only. */
+   * error. SESSIONQL_STOP: the consumer has enough; end the call soon, with 0. SESSIONQL_ERROR: the
+   * host refused the batch; end the call with 1, the host says itself what was wrong. Allowed
+   * during scan only. */
   int32_t (*emit)(void *ctx, struct ArrowSchema *schema, struct ArrowArray *array);
 
   /* Takes one line for the log, without secrets. Answers SESSIONQL_CANCELLED when the call should

@@ -13,8 +13,8 @@ pub const CANCELLED: i32 = 2;
 
 /// `emit` answers: go on.
 pub const GO_ON: i32 = 0;
-/// `emit` answers: the consumer has enough.
-pub const STOP: i32 = 1;
+/// `emit` answers: the consumer has enough. Unlike [`ERROR`], so that the two cannot be confused.
+pub const STOP: i32 = 3;
 
 /// The answer to one HTTP request.
 #[repr(C)]
@@ -69,6 +69,7 @@ pub struct FFI_Host {
 }
 
 /// What a plugin offers: the static table that `sessionql_plugin_v1` returns.
+/// It holds numbers and functions only, hence any thread may read it.
 #[repr(C)]
 #[derive(Debug)]
 pub struct FFI_Plugin {
@@ -106,10 +107,6 @@ pub type CallFunction = unsafe extern "C" fn(
 
 /// The type of the exported symbol.
 pub type EntryFunction = unsafe extern "C" fn() -> *const FFI_Plugin;
-
-// SAFETY: the table is static and immutable; the header asks for functions callable from any thread.
-#[expect(unsafe_code, reason = "the ABI mirror is one of the four places")]
-unsafe impl Sync for FFI_Plugin {}
 
 /// Log levels, in the order of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,1 +1,179 @@
-//! Placeholder.
+//! A plugin that misbehaves on demand, to test that the host notices.
+//! The option `crime` of a connection names the misdeed; `none` makes a few good rows without I/O.
+//! It speaks the wire by [`Documents`], the layer below `Provider`, which would not allow most of it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sessionql_plugin_sdk::arrow_array::{
+    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+};
+use sessionql_plugin_sdk::arrow_schema::Schema;
+use sessionql_plugin_sdk::export::{Answer, Documents};
+use sessionql_plugin_sdk::message::{
+    ConnectionOption, HttpRequest, Io, Manifest, OptionType, Pattern, Plan, Report, ScanRequest,
+};
+use sessionql_plugin_sdk::{
+    Column, Error, ErrorDocument, Host, Options, Reason, Result, Table, WireError, export_provider,
+};
+
+/// What a connection can be guilty of.
+const CRIMES: [&str; 11] = [
+    "none",
+    "panic_in_plan",
+    "panic_in_scan",
+    "bad_json_reply",
+    "wrong_schema",
+    "wrong_column_count",
+    "lies_null",
+    "too_many_rows",
+    "error_after_two_batches",
+    "no_report",
+    "undeclared_request",
+];
+
+/// A guilty connection.
+#[derive(Debug)]
+pub struct Faulty {
+    crime: String,
+    n_rows: i64,
+    batch_rows: i64,
+}
+
+/// Columns: `id` (text, never NULL) and `n` (whole number), counted from 0.
+fn rows() -> Table {
+    Table::new("rows", "One row that was made up.").main().primary_key(["id"]).columns([
+        Column::text("id", "id").required().doc("The row's number as text."),
+        Column::int64("n", "n").doc("The row's number."),
+    ])
+}
+
+fn option(name: &str, option_type: OptionType, default: Value, doc: &str) -> ConnectionOption {
+    ConnectionOption {
+        name: name.to_owned(),
+        option_type,
+        default: Some(default),
+        doc: doc.to_owned(),
+        ..ConnectionOption::default()
+    }
+}
+
+fn manifest() -> Manifest {
+    let crime = option("crime", OptionType::Text, json!("none"), "What to do wrong.");
+    Manifest {
+        name: "faulty".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        doc: "Misbehaves on demand.".to_owned(),
+        io: Io::Host,
+        options: vec![
+            ConnectionOption { values: CRIMES.map(str::to_owned).into(), ..crime },
+            option("rows", OptionType::Int, json!(10), "How many rows to make."),
+            option("batch", OptionType::Int, json!(4), "How many rows a batch holds."),
+        ],
+        tables: vec![rows().manifest()],
+        patterns: vec![Pattern::get("/allowed")],
+        ..Manifest::default()
+    }
+}
+
+impl Documents for Faulty {
+    /// Claims version 2 if the environment says so, for that is looked at before any option.
+    #[expect(clippy::disallowed_methods, reason = "the ABI version is read before there are options")]
+    fn abi_version() -> u32 {
+        let version = std::env::var("SESSIONQL_FAULTY_ABI").ok();
+        version.and_then(|version| version.parse().ok()).unwrap_or(1)
+    }
+
+    fn describe() -> Answer {
+        Answer::document(&manifest())
+    }
+
+    fn connect(options: &[u8]) -> Result<(Self, Answer), ErrorDocument> {
+        let options = Options::parse(options)?;
+        let crime = options.text("crime").unwrap_or("none").to_owned();
+        if !CRIMES.contains(&crime.as_str()) {
+            let message = format!("option `crime` is `{crime}`, which is none that is known");
+            return Err(WireError::new(Reason::Config, message).into());
+        }
+        let n_rows = options.int("rows").unwrap_or(10);
+        let batch_rows = options.int("batch").unwrap_or(4).max(1);
+        Ok((Self { crime, n_rows, batch_rows }, Answer::document(&json!({}))))
+    }
+
+    #[expect(clippy::panic, reason = "panicking is what was asked for")]
+    fn plan(&self, _request: &[u8]) -> Answer {
+        match self.crime.as_str() {
+            "panic_in_plan" => panic!("a panic in plan, as asked"),
+            "bad_json_reply" => Answer::Done(Some(b"{\"slices\": [nul".to_vec())),
+            _ => Answer::document(&Plan { slices: vec![Value::Null], ..Plan::default() }),
+        }
+    }
+
+    #[expect(clippy::panic, reason = "panicking is what was asked for")]
+    fn scan(&self, host: &Host<'_>, slice: &[u8]) -> Answer {
+        if self.crime == "panic_in_scan" {
+            panic!("a panic in scan, as asked");
+        }
+        match self.emit_all(host, slice) {
+            Ok(()) if self.crime == "no_report" => Answer::Done(None),
+            Ok(()) => Answer::document(&Report::default()),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl Faulty {
+    fn emit_all(&self, host: &Host<'_>, slice: &[u8]) -> Result<()> {
+        let scan: ScanRequest = serde_json::from_slice(slice)
+            .map_err(|error| Error::plugin(format!("the slice cannot be read: {error}")))?;
+        if self.crime == "undeclared_request" {
+            host.http(&HttpRequest::get("/forbidden"))?;
+        }
+        // Goes on although the host has enough.
+        let never_stops = self.crime == "too_many_rows";
+        let starts = (0..self.n_rows).step_by(usize::try_from(self.batch_rows).unwrap_or(1));
+        for (n_batches, start) in starts.enumerate() {
+            if n_batches == 2 && self.crime == "error_after_two_batches" {
+                return Err(Error::plugin("an error after two batches, as asked"));
+            }
+            let end = self.n_rows.min(start.saturating_add(self.batch_rows));
+            match host.emit(self.batch(&scan.request.columns, start..end)?) {
+                Err(Error::Stopped) if never_stops => {}
+                emitted => emitted?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one batch, with whatever is wrong with it.
+    fn batch(&self, columns: &[String], numbers: std::ops::Range<i64>) -> Result<RecordBatch> {
+        let n_rows = usize::try_from(numbers.end - numbers.start).unwrap_or(0);
+        let int = || -> ArrayRef { Arc::new(Int64Array::from_iter_values(numbers.clone())) };
+        let text = |is_null: &dyn Fn(i64) -> bool| -> ArrayRef {
+            let value = |n: i64| (!is_null(n)).then(|| n.to_string());
+            Arc::new(numbers.clone().map(value).collect::<StringArray>())
+        };
+        let mut fields: Vec<(&str, ArrayRef)> = Vec::new();
+        for name in columns {
+            let array = match (name.as_str(), self.crime.as_str()) {
+                ("id", "wrong_schema") => int(),
+                ("id", "lies_null") => text(&|n| n % 3 == 1),
+                ("id", _) => text(&|_| false),
+                _ => int(),
+            };
+            fields.push((name, array));
+        }
+        if self.crime == "wrong_column_count" {
+            fields.push(("surplus", int()));
+        }
+        let unfit = |error| Error::plugin(format!("rows do not fit together: {error}"));
+        if fields.is_empty() {
+            let schema = Arc::new(Schema::empty());
+            let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
+            return RecordBatch::try_new_with_options(schema, Vec::new(), &options).map_err(unfit);
+        }
+        RecordBatch::try_from_iter(fields).map_err(unfit)
+    }
+}
+
+export_provider!(Faulty);

@@ -21,6 +21,20 @@ pub struct HttpRequest {
     pub body: Option<String>,
 }
 
+impl HttpRequest {
+    /// Returns a GET request of a path below the base URL.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: "GET".to_owned(), path: path.into(), ..Self::default() }
+    }
+
+    /// Returns the request with one more query parameter.
+    #[must_use]
+    pub fn with_query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+}
+
 /// The head of an answer. Its body is read by handle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -282,6 +282,19 @@ pub struct Pattern {
     pub rate: Option<Rate>,
 }
 
+impl Pattern {
+    /// Returns the pattern of a GET request that answers with JSON.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            path: path.into(),
+            safe: true,
+            content_type: "application/json".to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 /// A token bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {

@@ -1,0 +1,114 @@
+//! The columns of a table as queries see them: the common ones first, the plugin's own after them.
+//! Some are not the plugin's: `duration` is computed when read, `provider` and `connection` are
+//! constants, and a common column that the plugin lacks is NULL.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, Table, TimeColumns};
+
+/// The common columns in their order, with their types.
+pub const COMMON_COLUMNS: [(&str, ColumnType); 9] = [
+    ("id", ColumnType::Text),
+    ("user", ColumnType::Text),
+    ("start", ColumnType::Timestamp),
+    ("end", ColumnType::Timestamp),
+    ("duration", ColumnType::Duration),
+    ("status", ColumnType::Text),
+    ("client_ip", ColumnType::Text),
+    ("provider", ColumnType::Text),
+    ("connection", ColumnType::Text),
+];
+
+/// One column of a table.
+#[derive(Debug, Clone)]
+pub struct TableColumn {
+    /// What the plugin, or the host for its own, says of it.
+    pub column: Column,
+    /// Where its values come from.
+    pub source: ColumnSource,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnSource {
+    /// The plugin emits them.
+    Plugin,
+    /// `coalesce(end, now) - start`, of these two columns.
+    Duration(TimeColumns),
+    /// The same text in every row.
+    Constant(String),
+    /// The plugin has no such column.
+    Null,
+}
+
+/// Returns the columns of `table`, in the order of `*`; hidden ones are last.
+pub fn table_columns(table: &Table, plugin: &str, connection: &str) -> Vec<TableColumn> {
+    let own = |column: &Column| TableColumn { column: column.clone(), source: ColumnSource::Plugin };
+    let mut columns: Vec<TableColumn> = Vec::new();
+    if table.is_main {
+        for (name, column_type) in COMMON_COLUMNS {
+            if let Some(column) = table.columns.iter().find(|column| column.name == name) {
+                columns.push(own(column));
+                continue;
+            }
+            let (source, doc) = match (name, &table.time) {
+                ("duration", Some(time)) => (
+                    ColumnSource::Duration(time.clone()),
+                    "How long it has lasted: up to its end, or up to now.",
+                ),
+                ("provider", _) => {
+                    (ColumnSource::Constant(plugin.to_owned()), "The plugin that read it.")
+                }
+                ("connection", _) => {
+                    (ColumnSource::Constant(connection.to_owned()), "The connection it came from.")
+                }
+                _ => (ColumnSource::Null, "Not known to this provider."),
+            };
+            let nullable = !matches!(source, ColumnSource::Constant(_));
+            let (name, doc) = (name.to_owned(), doc.to_owned());
+            let column = Column { name, column_type, nullable, doc, ..Column::default() };
+            columns.push(TableColumn { column, source });
+        }
+    }
+    let is_common = |column: &Column| {
+        table.is_main && COMMON_COLUMNS.iter().any(|(name, _)| *name == column.name)
+    };
+    columns.extend(table.columns.iter().filter(|column| !is_common(column)).map(own));
+    columns.sort_by_key(|column| column.column.hidden);
+    columns
+}
+
+/// Returns the Arrow schema of some columns.
+pub fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
+    let fields: Vec<Field> = columns
+        .into_iter()
+        .map(|column| Field::new(&column.name, data_type(column.column_type), column.nullable))
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// Returns the Arrow type of a column type.
+pub fn data_type(column_type: ColumnType) -> DataType {
+    match column_type {
+        ColumnType::Text | ColumnType::Json => DataType::Utf8,
+        ColumnType::Timestamp => timestamp_type(),
+        ColumnType::Duration => DataType::Duration(TimeUnit::Microsecond),
+        ColumnType::Int64 => DataType::Int64,
+        ColumnType::Float64 => DataType::Float64,
+        ColumnType::Bool => DataType::Boolean,
+        ColumnType::TextList => {
+            DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
+        }
+    }
+}
+
+/// The one type of instants: microseconds, UTC.
+pub fn timestamp_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// Tells whether the host may send a filter of this kind on a column.
+pub fn takes_filter(column: &Column, op: FilterOp) -> bool {
+    column.filters.contains(&op)
+}

@@ -1,0 +1,188 @@
+//! What a statement's scans covered: the ledger that scans write, and the report made of it.
+//! Every scan that ran is in the ledger; one that never ran had nothing to miss.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use sessionql_plugin_abi::Reason;
+use sessionql_plugin_abi::message::Gap;
+
+use crate::error::Error;
+use crate::http::Account;
+
+/// Which way an incomplete result may be off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Off {
+    /// Rows may be missing; those that are there are right.
+    Missing,
+    /// Rows may be missing, too many, or have wrong values.
+    Wrong,
+}
+
+/// What a statement covered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Completeness {
+    /// The connections that were read, sorted by name.
+    pub connections: Vec<ConnectionReport>,
+    /// Which way the result may be off; `None` if every gap is accepted or there is none.
+    pub off: Option<Off>,
+}
+
+/// What was covered of one connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionReport {
+    /// The connection.
+    pub connection: String,
+    /// What is missing, without repetition.
+    pub gaps: Vec<KnownGap>,
+    /// What the user should know, without repetition.
+    pub notes: Vec<String>,
+    /// Rows that the plugin emitted, duplicates taken out.
+    pub n_rows: u64,
+    /// Data requests, retries included.
+    pub n_requests: u64,
+    /// Requests that had to be sent again.
+    pub n_retries: u64,
+    /// Milliseconds spent waiting for a rate limit or before a retry.
+    pub waited_ms: u64,
+}
+
+/// A gap, and whether the configuration accepts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownGap {
+    /// What is missing and why.
+    pub gap: Gap,
+    /// Whether the connection's `accept` names its reason.
+    pub is_accepted: bool,
+}
+
+impl Completeness {
+    /// Tells whether nothing is missing but what the configuration accepts.
+    pub fn is_complete(&self) -> bool {
+        self.off.is_none()
+    }
+}
+
+impl ConnectionReport {
+    /// Tells whether nothing of this connection is missing but what the configuration accepts.
+    pub fn is_complete(&self) -> bool {
+        self.gaps.iter().all(|gap| gap.is_accepted)
+    }
+}
+
+/// Where the scans of one statement write what became of them.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    entries: Mutex<Vec<Entry>>,
+    failure: Mutex<Option<Error>>,
+}
+
+/// One run of a scan.
+#[derive(Debug)]
+struct Entry {
+    scan_id: usize,
+    connection: String,
+    accept: Vec<Reason>,
+    account: Arc<Account>,
+    gaps: Vec<Gap>,
+    notes: Vec<String>,
+    n_rows: u64,
+}
+
+/// One run of a scan in the ledger.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryId(usize);
+
+impl Ledger {
+    /// Opens an entry for a scan that begins to run. As long as it is not closed the scan counts as
+    /// stopped by its consumer, which had enough.
+    pub fn open(
+        &self,
+        scan_id: usize,
+        connection: &str,
+        accept: &[Reason],
+        account: Arc<Account>,
+    ) -> EntryId {
+        let mut entries = lock(&self.entries);
+        entries.push(Entry {
+            scan_id,
+            connection: connection.to_owned(),
+            accept: accept.to_vec(),
+            account,
+            gaps: Vec::new(),
+            notes: Vec::new(),
+            n_rows: 0,
+        });
+        EntryId(entries.len() - 1)
+    }
+
+    /// Counts rows.
+    pub fn add_rows(&self, id: EntryId, n_rows: usize) {
+        if let Some(entry) = lock(&self.entries).get_mut(id.0) {
+            entry.n_rows += n_rows as u64;
+        }
+    }
+
+    /// Writes what a scan that came to its end did not cover, and what it has to say.
+    pub fn close(&self, id: EntryId, gaps: Vec<Gap>, notes: Vec<String>) {
+        if let Some(entry) = lock(&self.entries).get_mut(id.0) {
+            entry.gaps = gaps;
+            entry.notes = notes;
+        }
+    }
+
+    /// Writes why a scan failed; the first failure decides the statement.
+    pub fn fail(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+    }
+
+    /// Takes the failure, if a scan failed.
+    pub fn take_failure(&self) -> Option<Error> {
+        lock(&self.failure).take()
+    }
+
+    /// Returns what was covered. `not_monotone` are the scans above which the plan may turn missing
+    /// rows into wrong ones.
+    pub fn report(&self, not_monotone: &HashSet<usize>) -> Completeness {
+        let mut connections: Vec<ConnectionReport> = Vec::new();
+        let mut off = None;
+        for entry in lock(&self.entries).iter() {
+            let idx = connections
+                .iter()
+                .position(|report| report.connection == entry.connection)
+                .unwrap_or_else(|| {
+                    let connection = entry.connection.clone();
+                    connections.push(ConnectionReport { connection, ..ConnectionReport::default() });
+                    connections.len() - 1
+                });
+            let report = &mut connections[idx];
+            report.n_rows += entry.n_rows;
+            let usage = entry.account.usage();
+            report.n_requests += usage.requests;
+            report.n_retries += usage.retries;
+            report.waited_ms += u64::try_from(usage.waited.as_millis()).unwrap_or(u64::MAX);
+            for gap in &entry.gaps {
+                let is_accepted = entry.accept.contains(&gap.reason);
+                if !is_accepted {
+                    let is_wrong = not_monotone.contains(&entry.scan_id) || off == Some(Off::Wrong);
+                    off = Some(if is_wrong { Off::Wrong } else { Off::Missing });
+                }
+                let known = KnownGap { gap: gap.clone(), is_accepted };
+                if !report.gaps.contains(&known) {
+                    report.gaps.push(known);
+                }
+            }
+            for note in &entry.notes {
+                if !report.notes.contains(note) {
+                    report.notes.push(note.clone());
+                }
+            }
+        }
+        connections.sort_by(|a, b| a.connection.cmp(&b.connection));
+        Completeness { connections, off }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

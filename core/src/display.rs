@@ -1,0 +1,40 @@
+//! Makes text from outside safe to show: control and bidirectional characters become escapes.
+
+/// Returns `text` with every character that could move a terminal's cursor, change its state or
+/// reorder what is read replaced by its escape, such as `\u{1b}`.
+pub fn escape_controls(text: &str) -> String {
+    if !text.chars().any(is_unsafe) {
+        return text.to_owned();
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\n' => safe.push_str("\\n"),
+            '\r' => safe.push_str("\\r"),
+            '\t' => safe.push_str("\\t"),
+            unsafe_one if is_unsafe(unsafe_one) => safe.extend(unsafe_one.escape_unicode()),
+            safe_one => safe.push(safe_one),
+        }
+    }
+    safe
+}
+
+/// Tells whether a character is a control or changes the direction of text.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}' | '\u{2029}'
+            | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape_controls;
+
+    #[test]
+    fn escapes_what_moves_the_cursor_and_keeps_the_rest() {
+        assert_eq!(escape_controls("Zoë O'Neil 漢字"), "Zoë O'Neil 漢字");
+        assert_eq!(escape_controls("a\x1b[2Jb\tc\n"), "a\\u{1b}[2Jb\\tc\\n");
+        assert_eq!(escape_controls("\u{202e}abc"), "\\u{202e}abc");
+    }
+}

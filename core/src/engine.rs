@@ -1,0 +1,240 @@
+//! Runs statements: text, syntax tree, engine's plan, rows.
+//! `execute` tells the story in one chain; planning and running happen on threads of the engine's
+//! own, which have the stack that the deepest accepted query needs.
+
+mod connections;
+mod listing;
+mod outcome;
+mod plan;
+mod settings;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use datafusion::execution::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use sessionql_grammar::ast::{ShowKind, Statement, StatementKind};
+use tokio::runtime::Runtime;
+
+use crate::catalog::StatementTables;
+use crate::config::{Config, Secrets};
+use crate::error::Error;
+use crate::http::RequestBudget;
+use crate::plugin::PluginPath;
+use crate::statement::StatementContext;
+pub use connections::Connections;
+pub use outcome::{Outcome, Warning};
+pub use settings::RunSettings;
+
+/// The stack of the threads that plan and run queries.
+const STACK_BYTES: usize = 16 << 20;
+
+/// What an engine gets from outside.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// Where plugins are looked for.
+    pub plugin_path: PluginPath,
+    /// How references to secrets are resolved.
+    pub secrets: Secrets,
+    /// The clock; serves horizons and token life, and `now()` where no other instant is given.
+    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            plugin_path: PluginPath::default(),
+            secrets: Secrets::default(),
+            clock: Arc::new(Utc::now),
+        }
+    }
+}
+
+impl fmt::Debug for EngineOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EngineOptions").field("plugin_path", &self.plugin_path).finish()
+    }
+}
+
+/// What holds for one statement alone.
+#[derive(Debug, Clone, Default)]
+pub struct ExecuteOptions {
+    /// The instant that `now()` means; the clock's if not given.
+    pub now: Option<DateTime<Utc>>,
+    /// How long the statement may take.
+    pub timeout: Option<Duration>,
+    /// How many data requests the statement may send.
+    pub max_requests: Option<u64>,
+}
+
+/// Runs statements over the connections of a configuration.
+pub struct Engine {
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+}
+
+/// What statements share.
+struct Shared {
+    connections: Connections,
+    settings: Mutex<RunSettings>,
+    options: EngineOptions,
+    memory_limit_bytes: usize,
+    state: SessionState,
+}
+
+impl Engine {
+    /// Returns an engine. Loads no plugin and opens no connection.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the system gives no threads or no memory pool.
+    pub fn new(config: Config, options: EngineOptions) -> Result<Self, Error> {
+        let internal = |error: String| Error::internal(error);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("sessionql")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(|error| internal(error.to_string()))?;
+        let memory_limit_bytes = config.settings.memory_limit_bytes;
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_limit(memory_limit_bytes, 1.0)
+            .build_arc()
+            .map_err(|error| internal(error.to_string()))?;
+        let settings = Mutex::new(RunSettings::new(&config.settings));
+        let state = plan::base_state(environment);
+        let connections = Connections::new(config, &options);
+        let shared = Shared { connections, settings, options, memory_limit_bytes, state };
+        Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })
+    }
+
+    /// Parses a script into its statements. Nothing is looked up.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`].
+    pub fn parse(&self, text: &str) -> Result<Vec<Statement>, Error> {
+        Ok(sessionql_grammar::parse(text)?)
+    }
+
+    /// Runs one statement of `text`. Rows arrive through the outcome as they come.
+    ///
+    /// # Errors
+    /// Whatever is wrong before the first row is asked for: names, types, configuration, plugins.
+    pub async fn execute(
+        &self,
+        text: &str,
+        statement: &Statement,
+        options: &ExecuteOptions,
+    ) -> Result<Outcome, Error> {
+        let context = Arc::new(self.context(options)?);
+        match &statement.kind {
+            StatementKind::Query(query) => {
+                let (shared, text, query) =
+                    (Arc::clone(&self.shared), text.to_owned(), query.clone());
+                let timeout = options.timeout;
+                let on_big_stack = async move {
+                    let prepared = plan::prepare(&shared, &context, &text, &query).await?;
+                    outcome::run(prepared, &context, timeout, shared.memory_limit_bytes)
+                };
+                let planning = AbortOnDrop(self.runtime()?.spawn(on_big_stack));
+                planning.await
+            }
+            StatementKind::Explain { .. } => Err(Error::Query {
+                message: "`EXPLAIN` is not available yet".to_owned(),
+                span: Some(statement.span),
+                candidates: Vec::new(),
+            }),
+            StatementKind::Describe(name) => {
+                let tables = StatementTables::new(&self.shared.connections, context);
+                listing::describe(&tables, &self.shared.connections, name)
+            }
+            StatementKind::Show(kind) => self.show(kind),
+            StatementKind::Set { name, value } => {
+                self.settings().set(name, value)?;
+                Ok(Outcome::empty())
+            }
+        }
+    }
+
+    /// Returns the settings of this run, to be looked at or changed.
+    pub fn settings(&self) -> std::sync::MutexGuard<'_, RunSettings> {
+        self.shared.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the connections.
+    pub fn connections(&self) -> &Connections {
+        &self.shared.connections
+    }
+
+    /// Returns what the clock shows.
+    pub fn clock(&self) -> DateTime<Utc> {
+        (self.shared.options.clock)()
+    }
+
+    fn show(&self, kind: &ShowKind) -> Result<Outcome, Error> {
+        match kind {
+            ShowKind::Connections => listing::connections(&self.shared.connections),
+            ShowKind::Plugins => listing::plugins(&self.shared.connections),
+            ShowKind::Tables => listing::tables(&self.shared.connections),
+            ShowKind::Functions => listing::functions(&self.shared.state),
+            ShowKind::Parameters => listing::parameters(),
+            ShowKind::Setting(name) => {
+                let value = self.settings().get(name)?;
+                listing::setting(&name.normalized(), &value)
+            }
+        }
+    }
+
+    fn context(&self, options: &ExecuteOptions) -> Result<StatementContext, Error> {
+        let clock = self.clock();
+        let now = options.now.unwrap_or(clock);
+        let mut context = StatementContext::new(now, clock, self.runtime()?.handle().clone());
+        context.pushes_filters = self.settings().pushdown;
+        context.deadline = options.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+        context.budget = options.max_requests.map(|limit| Arc::new(RequestBudget::new(limit)));
+        Ok(context)
+    }
+
+    fn runtime(&self) -> Result<&Runtime, Error> {
+        self.runtime.as_ref().ok_or_else(|| Error::internal("the engine has ended"))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Scans that still wait for a provider end by themselves; nobody waits for them.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Engine")
+    }
+}
+
+/// Planning on a thread of the engine; ends with whoever waits for it.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<Result<T, Error>>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.0).poll(context).map(|joined| match joined {
+            Ok(result) => result,
+            Err(error) => Err(Error::internal(error.to_string())),
+        })
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

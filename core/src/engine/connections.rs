@@ -1,0 +1,103 @@
+//! The connections of a configuration: each opened when it is first named, each plugin loaded once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::EngineOptions;
+use crate::config::{Config, ConnectionConfig, Secrets};
+use crate::connection::Connection;
+use crate::error::{ConfigError, Error};
+use crate::plugin::{ManagedPlugin, PluginPath};
+
+/// The connections.
+#[derive(Debug)]
+pub struct Connections {
+    config: Config,
+    plugin_path: PluginPath,
+    secrets: Secrets,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    plugins: BTreeMap<String, Arc<ManagedPlugin>>,
+    connections: BTreeMap<String, Arc<Connection>>,
+}
+
+impl Connections {
+    pub(super) fn new(config: Config, options: &EngineOptions) -> Self {
+        let (plugin_path, secrets) = (options.plugin_path.clone(), options.secrets.clone());
+        Self { config, plugin_path, secrets, open: Mutex::default() }
+    }
+
+    /// Returns the names of all connections, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.config.connections.keys().cloned().collect()
+    }
+
+    /// Returns what the configuration says of the connections, by name.
+    pub fn configs(&self) -> impl Iterator<Item = &ConnectionConfig> {
+        self.config.connections.values()
+    }
+
+    /// Returns the connections that are open.
+    pub fn opened(&self) -> Vec<Arc<Connection>> {
+        self.lock().connections.values().cloned().collect()
+    }
+
+    /// Returns where plugins are looked for.
+    pub fn plugin_path(&self) -> &PluginPath {
+        &self.plugin_path
+    }
+
+    /// Returns a connection, opened if it was not; `None` if the configuration has none such.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`] if its plugin cannot be used, [`Error::Config`] for wrong options.
+    pub fn open(&self, name: &str) -> Result<Option<Arc<Connection>>, Error> {
+        let Some(config) = self.config.connections.get(name) else { return Ok(None) };
+        let mut open = self.lock();
+        if let Some(connection) = open.connections.get(name) {
+            return Ok(Some(Arc::clone(connection)));
+        }
+        let plugin = self.load(&mut open, &config.plugin)?;
+        let allows_inline_secrets = self.config.file.is_none() || self.config.is_private;
+        let connection = Connection::open(config, plugin, &self.secrets, allows_inline_secrets)
+            .map_err(|error| self.with_file(error))?;
+        let connection = Arc::new(connection);
+        open.connections.insert(name.to_owned(), Arc::clone(&connection));
+        Ok(Some(connection))
+    }
+
+    /// Returns a plugin, loaded if it was not.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`] if it is not found or refused.
+    pub fn plugin(&self, name: &str) -> Result<Arc<ManagedPlugin>, Error> {
+        self.load(&mut self.lock(), name)
+    }
+
+    fn load(&self, open: &mut Open, name: &str) -> Result<Arc<ManagedPlugin>, Error> {
+        if let Some(plugin) = open.plugins.get(name) {
+            return Ok(Arc::clone(plugin));
+        }
+        let file = self.plugin_path.find(name)?;
+        let plugin = ManagedPlugin::load(name, &file)?;
+        open.plugins.insert(name.to_owned(), Arc::clone(&plugin));
+        Ok(plugin)
+    }
+
+    /// Names the configuration's file in an error about it.
+    pub(crate) fn with_file(&self, error: Error) -> Error {
+        match error {
+            Error::Config(error) => {
+                Error::Config(ConfigError { file: self.config.file.clone(), ..error })
+            }
+            other => other,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,221 @@
+//! The rows of DESCRIBE and SHOW. Everything here is known without a request.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::execution::SessionState;
+use sessionql_grammar::ast::ObjectName;
+use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io};
+
+use super::{Connections, Outcome};
+use crate::catalog::StatementTables;
+use crate::columns::ColumnSource;
+use crate::error::{Error, nearest};
+use crate::lower::Tables as _;
+
+/// Builds the columns of a listing.
+#[derive(Default)]
+struct Listing {
+    fields: Vec<Field>,
+    columns: Vec<ArrayRef>,
+}
+
+impl Listing {
+    fn text(mut self, name: &str, values: Vec<Option<String>>) -> Self {
+        self.fields.push(Field::new(name, DataType::Utf8, true));
+        self.columns.push(Arc::new(StringArray::from(values)));
+        self
+    }
+
+    fn flag(mut self, name: &str, values: Vec<bool>) -> Self {
+        self.fields.push(Field::new(name, DataType::Boolean, false));
+        self.columns.push(Arc::new(BooleanArray::from(values)));
+        self
+    }
+
+    fn outcome(self) -> Result<Outcome, Error> {
+        let schema = Arc::new(Schema::new(self.fields));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), self.columns)
+            .map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Outcome::ready(schema, vec![batch]))
+    }
+}
+
+/// Lists the columns of a table: type, whether NULL may come, which filters are pushed.
+pub(super) fn describe(
+    tables: &StatementTables<'_>,
+    connections: &Connections,
+    name: &ObjectName,
+) -> Result<Outcome, Error> {
+    let parts: Vec<String> = name.parts.iter().map(|part| part.normalized()).collect();
+    let Some(table) = tables.resolve(&parts)? else {
+        let found = parts.join(".");
+        let known = tables.names();
+        let candidates = nearest(&found, known.iter().map(String::as_str));
+        let message = if connections.names().is_empty() {
+            format!("no table `{found}`: no connection is configured")
+        } else {
+            format!("no table `{found}`")
+        };
+        return Err(Error::Query { message, span: Some(name.span), candidates });
+    };
+    let columns = table.columns();
+    let each = |of: &dyn Fn(&crate::columns::TableColumn) -> Option<String>| {
+        columns.iter().map(of).collect::<Vec<_>>()
+    };
+    let time = table.description().time.clone();
+    let takes_window = table.description().takes_open_during;
+    let pushed = |column: &Column| {
+        let mut words: Vec<&str> = column.filters.iter().map(|op| filter_word(*op)).collect();
+        let bounds = time.as_ref().is_some_and(|time| {
+            takes_window && (time.start == column.name || time.end == column.name)
+        });
+        if bounds {
+            words.push("window");
+        }
+        (!words.is_empty()).then(|| words.join(", "))
+    };
+    let notes = |column: &crate::columns::TableColumn| {
+        let own = &column.column;
+        let mut doc = own.doc.clone();
+        if !own.values.is_empty() {
+            doc = format!("{doc} One of {}.", own.values.join(", "));
+        }
+        if own.hidden {
+            doc = format!("{doc} Hidden: only there when named.");
+        }
+        if own.sensitive {
+            doc = format!("{doc} Sensitive: masked in logs.");
+        }
+        let doc = doc.trim().to_owned();
+        (!doc.is_empty()).then_some(doc)
+    };
+    Listing::default()
+        .text("column", each(&|column| Some(column.column.name.clone())))
+        .text("type", each(&|column| Some(type_word(column.column.column_type).to_owned())))
+        .flag("nullable", columns.iter().map(|column| column.column.nullable).collect())
+        .text(
+            "pushed",
+            each(&|column| match column.source {
+                ColumnSource::Plugin => pushed(&column.column),
+                _ => None,
+            }),
+        )
+        .text("doc", each(&notes))
+        .outcome()
+}
+
+/// Lists the configured connections.
+pub(super) fn connections(connections: &Connections) -> Result<Outcome, Error> {
+    let configs: Vec<_> = connections.configs().collect();
+    let opened = connections.opened();
+    let is_open = |name: &str| opened.iter().any(|open| open.config.name == name);
+    Listing::default()
+        .text("connection", configs.iter().map(|config| Some(config.name.clone())).collect())
+        .text("plugin", configs.iter().map(|config| Some(config.plugin.clone())).collect())
+        .text("base_url", configs.iter().map(|config| config.base_url.clone()).collect())
+        .flag("open", configs.iter().map(|config| is_open(&config.name)).collect())
+        .outcome()
+}
+
+/// Lists the plugins that are found; one that cannot be used says why.
+pub(super) fn plugins(connections: &Connections) -> Result<Outcome, Error> {
+    let names = connections.plugin_path().names();
+    let loaded: Vec<_> = names.iter().map(|name| connections.plugin(name)).collect();
+    let each = |of: &dyn Fn(&crate::plugin::ManagedPlugin) -> String| {
+        loaded.iter().map(|plugin| plugin.as_ref().ok().map(|plugin| of(plugin))).collect()
+    };
+    let io = |io: Io| if io == Io::Host { "host" } else { "own" }.to_owned();
+    let errors = loaded.iter().map(|plugin| plugin.as_ref().err().map(ToString::to_string));
+    Listing::default()
+        .text("plugin", names.iter().cloned().map(Some).collect())
+        .text("version", each(&|plugin| plugin.manifest.version.clone()))
+        .text("io", each(&|plugin| io(plugin.manifest.io)))
+        .text("doc", each(&|plugin| plugin.manifest.doc.clone()))
+        .text("file", each(&|plugin| plugin.file.display().to_string()))
+        .text("error", errors.collect())
+        .outcome()
+}
+
+/// Lists the tables of all connections; a connection that cannot be opened says why.
+pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
+    let mut rows: Vec<[Option<String>; 5]> = Vec::new();
+    for name in connections.names() {
+        match connections.open(&name) {
+            Ok(Some(connection)) => {
+                for table in &connection.tables {
+                    let full_name = format!("{name}.{}", table.name);
+                    let short_name = if table.is_main { name.clone() } else { full_name };
+                    let history = table.limits.history.map(|history| match history {
+                        History::Live => "live".to_owned(),
+                        History::LastUs(micros) => crate::duration::human_us(micros),
+                    });
+                    let plugin = connection.config.plugin.clone();
+                    let doc = table.doc.clone();
+                    rows.push([Some(short_name), Some(plugin), history, Some(doc), None]);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => rows.push([Some(name), None, None, None, Some(error.to_string())]),
+        }
+    }
+    let column = |idx: usize| rows.iter().map(|row| row[idx].clone()).collect();
+    Listing::default()
+        .text("table", column(0))
+        .text("plugin", column(1))
+        .text("history", column(2))
+        .text("doc", column(3))
+        .text("error", column(4))
+        .outcome()
+}
+
+/// Lists the functions.
+pub(super) fn functions(state: &SessionState) -> Result<Outcome, Error> {
+    let mut rows: Vec<(String, &str)> = Vec::new();
+    rows.push(("now".to_owned(), "scalar"));
+    rows.extend(state.scalar_functions().keys().map(|name| (name.clone(), "scalar")));
+    rows.extend(state.aggregate_functions().keys().map(|name| (name.clone(), "aggregate")));
+    rows.extend(state.window_functions().keys().map(|name| (name.clone(), "window")));
+    rows.sort();
+    rows.dedup();
+    Listing::default()
+        .text("function", rows.iter().map(|(name, _)| Some(name.clone())).collect())
+        .text("kind", rows.iter().map(|(_, kind)| Some((*kind).to_owned())).collect())
+        .outcome()
+}
+
+/// Lists the parameters; there are none yet.
+pub(super) fn parameters() -> Result<Outcome, Error> {
+    Listing::default().text("parameter", Vec::new()).text("value", Vec::new()).outcome()
+}
+
+/// Tells the value of a setting.
+pub(super) fn setting(name: &str, value: &str) -> Result<Outcome, Error> {
+    Listing::default().text(name, vec![Some(value.to_owned())]).outcome()
+}
+
+/// The word for a type in DESCRIBE and in the machine formats.
+fn type_word(column_type: ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Text => "text",
+        ColumnType::Timestamp => "timestamp",
+        ColumnType::Duration => "duration",
+        ColumnType::Int64 => "int64",
+        ColumnType::Float64 => "float64",
+        ColumnType::Bool => "bool",
+        ColumnType::TextList => "list<text>",
+        ColumnType::Json => "json",
+    }
+}
+
+fn filter_word(op: FilterOp) -> &'static str {
+    match op {
+        FilterOp::Eq => "=",
+        FilterOp::In => "IN",
+        FilterOp::Range => "range",
+        FilterOp::OpenDuring => "window",
+        FilterOp::IsNull => "IS NULL",
+        FilterOp::Like => "LIKE",
+    }
+}

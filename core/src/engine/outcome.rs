@@ -1,0 +1,161 @@
+//! What comes of a statement: columns, rows as they arrive, and then what they cover.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::DataFusionError;
+use datafusion::physical_plan::execute_stream;
+use futures::StreamExt as _;
+use sessionql_grammar::ast::Span;
+use tokio::sync::mpsc;
+
+use super::plan::{Prepared, sentence};
+use crate::completeness::Completeness;
+use crate::error::Error;
+use crate::statement::StatementContext;
+
+/// Something about a query that is probably not what its author meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// One sentence.
+    pub message: String,
+    /// Where.
+    pub span: Option<Span>,
+}
+
+/// A statement that runs. Dropping it ends it, down to the sockets.
+#[derive(Debug)]
+pub struct Outcome {
+    schema: SchemaRef,
+    warnings: Vec<Warning>,
+    rows: Rows,
+    context: Option<Arc<StatementContext>>,
+    not_monotone: HashSet<usize>,
+}
+
+#[derive(Debug)]
+enum Rows {
+    /// Rows of a running query.
+    Running(mpsc::Receiver<Result<RecordBatch, Error>>),
+    /// Rows that were there from the start.
+    Ready(std::vec::IntoIter<RecordBatch>),
+}
+
+impl Outcome {
+    /// Returns the outcome of a statement without columns.
+    pub(super) fn empty() -> Self {
+        Self::ready(Arc::new(Schema::empty()), Vec::new())
+    }
+
+    /// Returns the outcome of a statement whose rows are there.
+    pub(super) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        let rows = Rows::Ready(batches.into_iter());
+        Self { schema, warnings: Vec::new(), rows, context: None, not_monotone: HashSet::new() }
+    }
+
+    /// Returns the columns; none if the statement yields no rows by its nature.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Returns what the user should know of the query itself.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Returns the next rows; `None` at the end.
+    ///
+    /// # Errors
+    /// The first failure of a scan, of an expression, or of the deadline; rows end with it.
+    pub async fn next(&mut self) -> Option<Result<RecordBatch, Error>> {
+        match &mut self.rows {
+            Rows::Running(receiver) => receiver.recv().await,
+            Rows::Ready(batches) => batches.next().map(Ok),
+        }
+    }
+
+    /// Returns what the rows cover. Whole only after the last row.
+    pub fn completeness(&self) -> Completeness {
+        match &self.context {
+            Some(context) => context.ledger.report(&self.not_monotone),
+            None => Completeness::default(),
+        }
+    }
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        if let Some(context) = &self.context {
+            context.cancel.cancel();
+        }
+    }
+}
+
+/// Starts a prepared query on the current runtime.
+///
+/// # Errors
+/// If an operator cannot start.
+pub(super) fn run(
+    prepared: Prepared,
+    context: &Arc<StatementContext>,
+    timeout: Option<Duration>,
+    memory_limit_bytes: usize,
+) -> Result<Outcome, Error> {
+    let Prepared { plan, state, warnings, not_monotone } = prepared;
+    let schema = plan.schema();
+    let mut stream = execute_stream(plan, state.task_ctx())
+        .map_err(|error| run_error(context, memory_limit_bytes, &error))?;
+    let (sender, receiver) = mpsc::channel(1);
+    let running = Arc::clone(context);
+    // The task ends with the query: at its last row, its failure, its deadline or its cancellation.
+    let _task = tokio::spawn(async move {
+        loop {
+            let deadline = async {
+                match running.deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let next = tokio::select! {
+                biased;
+                () = running.cancel.cancelled() => return,
+                () = deadline => {
+                    running.cancel.cancel();
+                    Some(Err(Error::Timeout { after: timeout.unwrap_or_default() }))
+                }
+                next = stream.next() => next.map(|rows| {
+                    rows.map_err(|error| run_error(&running, memory_limit_bytes, &error))
+                }),
+            };
+            let Some(next) = next else { return };
+            let is_last = next.is_err();
+            if sender.send(next).await.is_err() || is_last {
+                return;
+            }
+        }
+    });
+    let rows = Rows::Running(receiver);
+    Ok(Outcome { schema, warnings, rows, context: Some(Arc::clone(context)), not_monotone })
+}
+
+/// Returns what stopped a running query: a scan's own words if a scan failed.
+fn run_error(
+    context: &StatementContext,
+    memory_limit_bytes: usize,
+    error: &DataFusionError,
+) -> Error {
+    if let Some(failure) = context.ledger.take_failure() {
+        return failure;
+    }
+    let root = error.find_root();
+    match root {
+        DataFusionError::ResourcesExhausted(_) => {
+            Error::Memory { limit_bytes: memory_limit_bytes, message: sentence(root) }
+        }
+        DataFusionError::Internal(_) => Error::internal(sentence(root)),
+        _ => Error::Run { message: sentence(root) },
+    }
+}

@@ -1,0 +1,207 @@
+//! From a query's syntax tree to the engine's physical plan.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use datafusion::common::{DataFusionError, Location, SchemaError};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::catalog::MemoryCatalogProviderList;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement as EngineStatement;
+use sessionql_grammar::ast::{Query, Span};
+
+use super::{Shared, Warning};
+use crate::catalog::StatementTables;
+use crate::error::{Error, nearest};
+use crate::functions;
+use crate::lower::{self, Lowered};
+use crate::rules::{NotATime, TimeLiterals, scans_that_may_turn_wrong};
+use crate::statement::StatementContext;
+
+/// The one catalog of a statement.
+const CATALOG: &str = "sessionql";
+
+/// A query that is ready to run.
+pub(super) struct Prepared {
+    /// What to run.
+    pub(super) plan: Arc<dyn ExecutionPlan>,
+    /// What to run it in.
+    pub(super) state: SessionState,
+    /// What the user should know of the query itself.
+    pub(super) warnings: Vec<Warning>,
+    /// The scans that, if incomplete, may make the result wrong.
+    pub(super) not_monotone: HashSet<usize>,
+}
+
+/// Returns the state that all statements begin with.
+pub(super) fn base_state(environment: Arc<RuntimeEnv>) -> SessionState {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, "main")
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.execution.time_zone = Some("UTC".to_owned());
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    // A round-robin step above a scan reads ahead of what is wanted, and that costs requests.
+    options.optimizer.enable_round_robin_repartition = false;
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(environment)
+        .with_default_features()
+        .build();
+    for function in functions::scalar_functions() {
+        // Registering replaces; there is nothing to undo.
+        let _replaced = datafusion::logical_expr::registry::FunctionRegistry::register_udf(
+            &mut state, function,
+        );
+    }
+    let mut planners = functions::expr_planners();
+    planners.extend(state.expr_planners().iter().cloned());
+    SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build()
+}
+
+/// Lowers and plans a query.
+///
+/// # Errors
+/// Whatever is wrong before the first request: names, types, constants, configuration, plugins.
+pub(super) async fn prepare(
+    shared: &Shared,
+    context: &Arc<StatementContext>,
+    text: &str,
+    query: &Query,
+) -> Result<Prepared, Error> {
+    let settings = shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let tables = StatementTables::new(&shared.connections, Arc::clone(context));
+    let lowered = lower::lower(
+        query,
+        &lower::Context {
+            text,
+            tables: &tables,
+            now: context.now,
+            time_zone: settings.time_zone,
+            since: settings.since,
+            until: settings.until,
+            parameters: HashMap::new(),
+        },
+    );
+    if let Some(failure) = tables.take_failure() {
+        return Err(failure);
+    }
+    let Lowered { statement, strings, warnings, .. } = lowered?;
+    let refused = |error: DataFusionError| planning_error(shared, context, text, &strings, error);
+    let catalogs = MemoryCatalogProviderList::new();
+    let catalog = tables.catalog().map_err(refused)?;
+    datafusion::catalog::CatalogProviderList::register_catalog(
+        &catalogs,
+        CATALOG.to_owned(),
+        Arc::new(catalog),
+    );
+    let time_literals = TimeLiterals { time_zone: settings.time_zone };
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(time_literals)];
+    rules.extend(Analyzer::new().rules);
+    let state = SessionStateBuilder::new_from_existing(shared.state.clone())
+        .with_catalog_list(Arc::new(catalogs))
+        .with_analyzer_rules(rules)
+        .build();
+    let statement = EngineStatement::Statement(Box::new(statement));
+    let logical = state.statement_to_plan(statement).await.map_err(refused)?;
+    let plan = state.create_physical_plan(&logical).await.map_err(refused)?;
+    let not_monotone = scans_that_may_turn_wrong(&plan);
+    let warnings =
+        warnings.into_iter().map(|(message, span)| Warning { message, span: Some(span) }).collect();
+    Ok(Prepared { plan, state, warnings, not_monotone })
+}
+
+/// Returns what the engine said of a query in our words, with its place in the text.
+fn planning_error(
+    shared: &Shared,
+    context: &StatementContext,
+    text: &str,
+    strings: &HashMap<String, Vec<Span>>,
+    error: DataFusionError,
+) -> Error {
+    let failure = context.planning_failure.lock().ok().and_then(|mut failure| failure.take());
+    if let Some(failure) = failure {
+        return shared.connections.with_file(failure);
+    }
+    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| {
+        let at = |location: Location| byte_offset(text, location.line, location.column);
+        Span { start: at(span.start), end: at(span.end) }
+    });
+    let root = error.find_root();
+    if let DataFusionError::External(external) = root
+        && let Some(NotATime { text: literal }) = external.downcast_ref::<NotATime>()
+    {
+        let span = strings.get(literal).and_then(|spans| spans.first().copied());
+        return Error::Query { message: external.to_string(), span, candidates: Vec::new() };
+    }
+    if let DataFusionError::SchemaError(schema_error, _) = root {
+        match schema_error.as_ref() {
+            SchemaError::FieldNotFound { field, valid_fields } => {
+                let known: Vec<&str> = valid_fields.iter().map(|field| field.name.as_str()).collect();
+                let message = match &field.relation {
+                    Some(relation) => format!("no column `{}` in `{}`", field.name, relation.table()),
+                    None => format!("no column `{}`", field.name),
+                };
+                let candidates = nearest(&field.name, known);
+                return Error::Query { message, span, candidates };
+            }
+            SchemaError::AmbiguousReference { field } => {
+                let message = format!("column `{}` is in several tables", field.name);
+                return Error::Query { message, span, candidates: Vec::new() };
+            }
+            _ => {}
+        }
+    }
+    Error::Query { message: sentence(root), span, candidates: Vec::new() }
+}
+
+/// Returns the engine's own words: one line, lower case, without its prefixes.
+pub(super) fn sentence(error: &DataFusionError) -> String {
+    let message = match error {
+        DataFusionError::Plan(message)
+        | DataFusionError::Execution(message)
+        | DataFusionError::NotImplemented(message)
+        | DataFusionError::Configuration(message)
+        | DataFusionError::ResourcesExhausted(message)
+        | DataFusionError::Internal(message) => message.clone(),
+        DataFusionError::ArrowError(error, _) => match error.as_ref() {
+            arrow::error::ArrowError::CastError(message)
+            | arrow::error::ArrowError::ComputeError(message)
+            | arrow::error::ArrowError::InvalidArgumentError(message)
+            | arrow::error::ArrowError::ParseError(message)
+            | arrow::error::ArrowError::ArithmeticOverflow(message) => message.clone(),
+            other => other.to_string(),
+        },
+        other => other.strip_backtrace(),
+    };
+    let line = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
+    let line = crate::display::escape_controls(line);
+    let mut characters = line.chars();
+    match (characters.next(), characters.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && !second.is_uppercase() => {
+            let rest = &line[first.len_utf8()..];
+            format!("{}{rest}", first.to_lowercase())
+        }
+        _ => line,
+    }
+}
+
+/// Returns the byte offset of a line and column, both counted from 1, columns in characters.
+fn byte_offset(text: &str, line: u64, column: u64) -> usize {
+    let line_idx = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let column_idx = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+    let mut begin = 0;
+    for (idx, line) in text.split_inclusive('\n').enumerate() {
+        if idx == line_idx {
+            let in_line = line.char_indices().nth(column_idx).map_or(line.len(), |(at, _)| at);
+            return begin + in_line;
+        }
+        begin += line.len();
+    }
+    text.len()
+}

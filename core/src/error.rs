@@ -1,0 +1,229 @@
+//! Everything that can go wrong between a text and its rows.
+//! Variants are chosen by who must act; the binary maps them to exit codes and draws carets.
+//! Positions are byte spans into the text of the script that was parsed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sessionql_grammar::ParseError;
+use sessionql_grammar::ast::Span;
+use sessionql_plugin_abi::{Reason, WireError};
+
+use crate::lower::LowerError;
+
+/// The error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is not the language.
+    #[error("{0}")]
+    Syntax(ParseError),
+    /// The text names what is not there, or asks for what the language does not mean.
+    #[error("{0}")]
+    Lower(LowerError),
+    /// The engine refused the query: names, types, constants.
+    #[error("{message}")]
+    Query {
+        /// What is wrong.
+        message: String,
+        /// Where, if the engine told.
+        span: Option<Span>,
+        /// Names that were perhaps meant.
+        candidates: Vec<String>,
+    },
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(ConfigError),
+    /// A plugin is not there, or is not one that this build can use.
+    #[error("{message}")]
+    Plugin {
+        /// The plugin's name.
+        plugin: String,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A scan failed.
+    #[error("connection `{connection}`: scan of `{table}` failed: {error}")]
+    Scan {
+        /// The connection.
+        connection: String,
+        /// The table.
+        table: String,
+        /// What the host or the plugin said.
+        error: WireError,
+    },
+    /// A value of the rows broke an expression while the query ran.
+    #[error("{message}")]
+    Run {
+        /// What the engine said.
+        message: String,
+    },
+    /// The statement needs more memory than it may have.
+    #[error("the query needs more memory than the limit of {limit_bytes} bytes: {message}")]
+    Memory {
+        /// The limit.
+        limit_bytes: usize,
+        /// Which part asked for how much.
+        message: String,
+    },
+    /// The deadline passed.
+    #[error("timed out after {}", crate::duration::human(*after))]
+    Timeout {
+        /// The time that was allowed.
+        after: Duration,
+    },
+    /// The user interrupted the statement.
+    #[error("interrupted")]
+    Cancelled,
+    /// A bug of this program.
+    #[error("internal error: {message}; this is a bug, please report it with the query")]
+    Internal {
+        /// What was not as it must be.
+        message: String,
+    },
+}
+
+/// What is wrong in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message}", self.place())]
+pub struct ConfigError {
+    /// The file, if it came from one.
+    pub file: Option<PathBuf>,
+    /// The line, counted from 1.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl ConfigError {
+    /// Returns an error without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { file: None, line: None, message: message.into(), hint: None }
+    }
+
+    /// Returns the error with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn place(&self) -> String {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!("{}:{line}: ", file.display()),
+            (Some(file), None) => format!("{}: ", file.display()),
+            _ => String::new(),
+        }
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        Self::Syntax(error)
+    }
+}
+
+impl From<LowerError> for Error {
+    fn from(error: LowerError) -> Self {
+        Self::Lower(error)
+    }
+}
+
+/// The classes of errors that scripts tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Wrong before the first data request: text, parameters, configuration. Exit 2.
+    Input,
+    /// A scan or the run failed. Exit 3.
+    Failed,
+    /// The plugin of a named table is not found or refused. Exit 5.
+    Plugin,
+    /// The deadline passed. Exit 124.
+    Timeout,
+    /// Interrupted. Exit 130.
+    Cancelled,
+}
+
+impl Error {
+    /// Returns the class of the error.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Syntax(_) | Self::Lower(_) | Self::Query { .. } | Self::Config(_) => Class::Input,
+            Self::Plugin { .. } => Class::Plugin,
+            Self::Scan { error, .. } => match error.code {
+                Reason::Config => Class::Input,
+                Reason::Cancelled => Class::Cancelled,
+                _ => Class::Failed,
+            },
+            Self::Run { .. } | Self::Memory { .. } | Self::Internal { .. } => Class::Failed,
+            Self::Timeout { .. } => Class::Timeout,
+            Self::Cancelled => Class::Cancelled,
+        }
+    }
+
+    /// Returns where in the text the error lies, if it lies there.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Syntax(error) => Some(error.span),
+            Self::Lower(error) => Some(error.span),
+            Self::Query { span, .. } => *span,
+            _ => None,
+        }
+    }
+
+    /// Returns what to do about the error, if that is certain to help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Syntax(error) => error.hint(),
+            Self::Lower(error) => error.hint(),
+            Self::Query { candidates, .. } => did_you_mean(candidates),
+            Self::Config(error) => error.hint.clone(),
+            Self::Plugin { hint, .. } => hint.clone(),
+            Self::Scan { error, .. } => error.hint.clone(),
+            Self::Memory { .. } => {
+                Some("raise `memory_limit` in `[settings]`, or narrow the query".to_owned())
+            }
+            Self::Timeout { .. } => Some("narrow the query, or raise `--timeout`".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Returns an internal error.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::Internal { message: message.into() }
+    }
+}
+
+/// Returns the sentence that offers names, if there are any.
+pub fn did_you_mean(candidates: &[String]) -> Option<String> {
+    match candidates {
+        [] => None,
+        [one] => Some(format!("did you mean `{one}`?")),
+        many => {
+            let names: Vec<String> = many.iter().map(|name| format!("`{name}`")).collect();
+            Some(format!("did you mean {}?", names.join(" or ")))
+        }
+    }
+}
+
+/// Returns the names most like `name`, best first, at most three.
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut scored: Vec<(f64, &str)> = names
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&name.to_lowercase(), known), known))
+        .filter(|(score, _)| *score >= 0.8)
+        .collect();
+    scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    scored.dedup_by(|(_, a), (_, b)| a == b);
+    scored.into_iter().take(3).map(|(_, known)| known.to_owned()).collect()
+}

@@ -1,0 +1,95 @@
+//! Finds the file of a plugin by its name, in a list of directories, and refuses one that
+//! somebody else could have written.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, nearest};
+
+/// The directories in which plugins are looked for, first one first.
+#[derive(Debug, Clone, Default)]
+pub struct PluginPath {
+    /// The directories; those that do not exist are skipped.
+    pub directories: Vec<PathBuf>,
+}
+
+const PREFIX: &str = if cfg!(windows) { "sessionql_" } else { "libsessionql_" };
+const SUFFIX: &str = std::env::consts::DLL_SUFFIX;
+
+impl PluginPath {
+    /// Returns the file of the plugin `name`.
+    ///
+    /// # Errors
+    /// [`Error::Plugin`] if no directory has it, or if it could have been written by somebody else.
+    pub fn find(&self, name: &str) -> Result<PathBuf, Error> {
+        let file_name = format!("{PREFIX}{name}{SUFFIX}");
+        for directory in &self.directories {
+            let file = directory.join(&file_name);
+            if let Ok(file) = file.canonicalize() {
+                check_owner(name, &file)?;
+                return Ok(file);
+            }
+        }
+        let known = self.names();
+        let near = nearest(name, known.iter().map(String::as_str));
+        let hint = crate::error::did_you_mean(&near).unwrap_or_else(|| {
+            let places: Vec<String> =
+                self.directories.iter().map(|place| format!("`{}`", place.display())).collect();
+            if places.is_empty() {
+                "name its directory with `--plugin-dir`".to_owned()
+            } else {
+                format!("looked for `{file_name}` in {}", places.join(", "))
+            }
+        });
+        let message = format!("plugin `{name}` is not found");
+        Err(Error::Plugin { plugin: name.to_owned(), message, hint: Some(hint) })
+    }
+
+    /// Returns the names of all plugins in the directories, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .directories
+            .iter()
+            .filter_map(|directory| std::fs::read_dir(directory).ok())
+            .flatten()
+            .filter_map(Result::ok)
+            .filter_map(|entry| {
+                let file_name = entry.file_name();
+                let name = file_name.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+                crate::config::is_name(name).then(|| name.to_owned())
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// Refuses a file that, or whose directory, belongs to another user or is writable by everyone.
+#[cfg(unix)]
+fn check_owner(name: &str, file: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::MetadataExt as _;
+    let refused = |path: &Path, why: &str| Error::Plugin {
+        plugin: name.to_owned(),
+        message: format!("plugin `{name}` is refused: `{}` {why}", path.display()),
+        hint: Some("a plugin and its directory must belong to you or to root".to_owned()),
+    };
+    // The process's own files have its effective user; this needs no system call of our own.
+    let own_uid = std::fs::metadata("/proc/self").map(|metadata| metadata.uid()).ok();
+    for path in [Some(file), file.parent()].into_iter().flatten() {
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| refused(path, &format!("cannot be looked at: {error}")))?;
+        if metadata.mode() & 0o002 != 0 {
+            return Err(refused(path, "is writable by everyone"));
+        }
+        let owner = metadata.uid();
+        if owner != 0 && own_uid.is_some_and(|uid| uid != owner) {
+            return Err(refused(path, "belongs to another user"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_owner(_name: &str, _file: &Path) -> Result<(), Error> {
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! Our own rules for the engine's planner.
+
+mod monotone;
+mod time_literals;
+
+pub use monotone::scans_that_may_turn_wrong;
+pub use time_literals::{NotATime, TimeLiterals};

@@ -1,0 +1,75 @@
+//! Which scans stand below a step that may turn missing rows into wrong ones.
+//! A step is monotone if less input gives less output and nothing else: filters, projections,
+//! inner joins, unions. Aggregates, windows, outer and anti joins, EXCEPT, ORDER BY with LIMIT are not.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::common::JoinType;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::unnest::UnnestExec;
+
+use crate::scan::ScanExec;
+
+/// Returns the ids of the scans below a step that is not monotone.
+pub fn scans_that_may_turn_wrong(plan: &Arc<dyn ExecutionPlan>) -> HashSet<usize> {
+    let mut scans = HashSet::new();
+    collect(plan, false, &mut scans);
+    scans
+}
+
+fn collect(plan: &Arc<dyn ExecutionPlan>, is_wrong: bool, scans: &mut HashSet<usize>) {
+    if let Some(scan) = plan.downcast_ref::<ScanExec>() {
+        if is_wrong {
+            scans.insert(scan.id());
+        }
+        return;
+    }
+    let is_wrong = is_wrong || !is_monotone(plan.as_ref());
+    for child in plan.children() {
+        collect(child, is_wrong, scans);
+    }
+}
+
+fn is_monotone(plan: &dyn ExecutionPlan) -> bool {
+    let join_type = plan
+        .downcast_ref::<HashJoinExec>()
+        .map(HashJoinExec::join_type)
+        .or_else(|| plan.downcast_ref::<NestedLoopJoinExec>().map(NestedLoopJoinExec::join_type));
+    if let Some(join_type) = join_type {
+        return matches!(join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi);
+    }
+    if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
+        // DISTINCT is an aggregate without functions.
+        return aggregate.aggr_expr().is_empty() && !aggregate.group_expr().is_empty();
+    }
+    if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        return sort.fetch().is_none();
+    }
+    if let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() {
+        return merge.fetch().is_none();
+    }
+    if let Some(limit) = plan.downcast_ref::<GlobalLimitExec>() {
+        return limit.skip() == 0;
+    }
+    plan.is::<FilterExec>()
+        || plan.is::<ProjectionExec>()
+        || plan.is::<RepartitionExec>()
+        || plan.is::<CoalescePartitionsExec>()
+        || plan.is::<CooperativeExec>()
+        || plan.is::<CrossJoinExec>()
+        || plan.is::<LocalLimitExec>()
+        || plan.is::<UnionExec>()
+        || plan.is::<UnnestExec>()
+}

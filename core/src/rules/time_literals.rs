@@ -1,0 +1,125 @@
+//! Reads text that is compared with an instant as a time in the query's zone.
+//! Runs before the engine's type coercion, which would read it in the column's zone and would find
+//! out about a bad one only in the optimizer.
+
+use arrow::datatypes::DataType;
+use chrono_tz::Tz;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    Between, BinaryExpr, Expr, ExprSchemable as _, LogicalPlan, Operator,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use crate::columns::timestamp_type;
+
+/// The rule, for one time zone.
+#[derive(Debug)]
+pub struct TimeLiterals {
+    /// The zone of times without offset.
+    pub time_zone: Tz,
+}
+
+/// A text that is compared with an instant but is no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a date or time")]
+pub struct NotATime {
+    /// The text.
+    pub text: String,
+}
+
+fn is_comparison(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
+}
+
+impl AnalyzerRule for TimeLiterals {
+    fn name(&self) -> &str {
+        "time_literals"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|plan| self.rewrite_plan(plan)).map(|done| done.data)
+    }
+}
+
+impl TimeLiterals {
+    fn rewrite_plan(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let schema = merge_schema(&plan.inputs());
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let rewritten = expr.transform_up(|expr| self.rewrite(expr, &schema))?;
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
+        })
+    }
+
+    fn rewrite(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        let is_instant = |expr: &Expr| {
+            matches!(expr.get_type(schema), Ok(DataType::Timestamp(_, Some(_))))
+        };
+        match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
+                let (left, right) = match (is_instant(&left), is_instant(&right)) {
+                    (true, false) => (left, Box::new(self.instant(*right)?)),
+                    (false, true) => (Box::new(self.instant(*left)?), right),
+                    _ => (left, right),
+                };
+                Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            Expr::Between(between) if is_instant(&between.expr) => {
+                let (low, high) = (self.instant(*between.low)?, self.instant(*between.high)?);
+                let (low, high) = (Box::new(low), Box::new(high));
+                Ok(Transformed::yes(Expr::Between(Between { low, high, ..between })))
+            }
+            Expr::InList(mut in_list) if is_instant(&in_list.expr) => {
+                in_list.list = in_list
+                    .list
+                    .into_iter()
+                    .map(|item| self.instant(item))
+                    .collect::<Result<_>>()?;
+                Ok(Transformed::yes(Expr::InList(in_list)))
+            }
+            Expr::Case(mut case) if case.expr.as_deref().is_some_and(is_instant) => {
+                for (when, _) in &mut case.when_then_expr {
+                    let text = std::mem::take(when.as_mut());
+                    **when = self.instant(text)?;
+                }
+                Ok(Transformed::yes(Expr::Case(case)))
+            }
+            other => Ok(Transformed::no(other)),
+        }
+    }
+
+    /// Returns a literal text, or a date made of one, as an instant; anything else as it is.
+    fn instant(&self, expr: Expr) -> Result<Expr> {
+        let text = match &expr {
+            Expr::Literal(scalar, _) => scalar.try_as_str().flatten(),
+            Expr::Cast(cast) if cast.field.data_type() == &DataType::Date32 => {
+                match cast.expr.as_ref() {
+                    Expr::Literal(scalar, _) => scalar.try_as_str().flatten(),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        let Some(text) = text else { return Ok(expr) };
+        let instant = crate::instant::parse(text, self.time_zone)
+            .ok_or_else(|| DataFusionError::External(Box::new(NotATime { text: text.to_owned() })))?;
+        let DataType::Timestamp(_, zone) = timestamp_type() else { return Ok(expr) };
+        let literal = ScalarValue::TimestampMicrosecond(Some(instant.timestamp_micros()), zone);
+        Ok(Expr::Literal(literal, None))
+    }
+}

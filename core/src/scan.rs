@@ -1,0 +1,206 @@
+//! Reads one table of one connection: the physical node that stands for a plugin's scan.
+//! In: what was planned. Out: record batches, duplicates removed, residual filters applied, counted
+//! and cancellable. A scan runs on a blocking thread and calls the plugin once for each slice; it
+//! tells the plugin to stop as soon as enough rows have passed, before the next request is sent.
+
+mod deduplicate;
+mod run;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray as _, DurationMicrosecondArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+    SendableRecordBatchStream,
+};
+use sessionql_plugin_abi::message::{Gap, Request};
+
+use crate::connection::Connection;
+use crate::http::Client;
+use crate::statement::StatementContext;
+
+/// What a scan does: everything that was decided when it was planned.
+#[derive(Debug)]
+pub struct ScanPlan {
+    /// A number that no other scan of the statement has.
+    pub id: usize,
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// What sends the requests; `None` if the plugin does its own I/O.
+    pub client: Option<Client>,
+    /// The request that the plugin planned.
+    pub request: Request,
+    /// The parts of the scan, in order.
+    pub slices: Vec<serde_json::Value>,
+    /// What will be missing whatever the answers are.
+    pub gaps: Vec<Gap>,
+    /// What the user should know of the answer.
+    pub notes: Vec<String>,
+    /// The columns that the plugin emits.
+    pub wire_schema: SchemaRef,
+    /// The columns that name a row, as indexes into `wire_schema`; empty if no row comes twice.
+    pub key: Vec<usize>,
+    /// The columns that the residual filter sees.
+    pub sources: Vec<OutputSource>,
+    /// Their schema.
+    pub full_schema: SchemaRef,
+    /// What the plugin does not decide exactly.
+    pub residual: Option<Arc<dyn PhysicalExpr>>,
+    /// The columns that go out, as indexes into `sources`.
+    pub projection: Vec<usize>,
+    /// The statement.
+    pub context: Arc<StatementContext>,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputSource {
+    /// A column that the plugin emits.
+    Wire(usize),
+    /// `coalesce(end, now) - start`, by wire columns.
+    Duration {
+        /// The column of the begin.
+        start: usize,
+        /// The column of the end.
+        end: usize,
+    },
+    /// The same value in every row.
+    Constant(ScalarValue),
+}
+
+/// The physical node.
+#[derive(Debug)]
+pub struct ScanExec {
+    plan: Arc<ScanPlan>,
+    fetch: Option<usize>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ScanExec {
+    /// Returns the node for a plan; `fetch` is how many rows are wanted at most.
+    ///
+    /// # Errors
+    /// If the projection names a column that is not there.
+    pub fn try_new(plan: Arc<ScanPlan>, fetch: Option<usize>) -> Result<Self> {
+        let schema = Arc::new(plan.full_schema.project(&plan.projection)?);
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        ));
+        Ok(Self { plan, fetch, properties })
+    }
+
+    /// Returns the scan's number within its statement.
+    pub fn id(&self) -> usize {
+        self.plan.id
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = &self.plan.request;
+        let connection = &self.plan.connection.config.name;
+        write!(formatter, "ScanExec: {connection}.{} columns={:?}", request.table, request.columns)?;
+        if let Some(residual) = &self.plan.residual {
+            write!(formatter, " residual={residual}")?;
+        }
+        if let Some(fetch) = self.fetch {
+            write!(formatter, " fetch={fetch}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &str {
+        "ScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        let fetch = match (self.fetch, limit) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        let (plan, properties) = (Arc::clone(&self.plan), Arc::clone(&self.properties));
+        Some(Arc::new(Self { plan, fetch, properties }))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.fetch
+    }
+
+    fn execute(
+        &self,
+        _partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        Ok(run::start(Arc::clone(&self.plan), self.fetch, self.schema(), &context))
+    }
+}
+
+impl ScanPlan {
+    /// Returns the columns that the residual filter sees, of rows that the plugin emitted.
+    fn full_batch(&self, wire: &RecordBatch) -> Result<RecordBatch> {
+        let columns = self
+            .sources
+            .iter()
+            .map(|source| match source {
+                OutputSource::Wire(idx) => Ok(Arc::clone(wire.column(*idx))),
+                OutputSource::Duration { start, end } => {
+                    Ok(durations(wire.column(*start), wire.column(*end), self.now_micros()))
+                }
+                OutputSource::Constant(value) => value.to_array_of_size(wire.num_rows()),
+            })
+            .collect::<Result<Vec<ArrayRef>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(wire.num_rows()));
+        let schema = Arc::clone(&self.full_schema);
+        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+    }
+
+    fn now_micros(&self) -> i64 {
+        self.context.now.timestamp_micros()
+    }
+}
+
+/// Returns how long sessions lasted, in microseconds: to their end, or to `now_micros` if open.
+fn durations(start: &ArrayRef, end: &ArrayRef, now_micros: i64) -> ArrayRef {
+    let starts = start.as_primitive::<TimestampMicrosecondType>();
+    let ends = end.as_primitive::<TimestampMicrosecondType>();
+    let durations: DurationMicrosecondArray = starts
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| start.map(|start| end.unwrap_or(now_micros).saturating_sub(start)))
+        .collect();
+    Arc::new(durations)
+}

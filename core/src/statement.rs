@@ -1,0 +1,59 @@
+//! What all scans of one statement share.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::completeness::Ledger;
+use crate::error::Error;
+use crate::http::RequestBudget;
+
+/// A statement while it is planned and run.
+#[derive(Debug)]
+pub struct StatementContext {
+    /// The instant that `now()` means.
+    pub now: DateTime<Utc>,
+    /// What the host's clock showed at the statement's begin.
+    pub clock: DateTime<Utc>,
+    /// Whether filters are sent to providers at all; off for the test of truth.
+    pub pushes_filters: bool,
+    /// Where scans write what became of them.
+    pub ledger: Ledger,
+    /// Ends every scan.
+    pub cancel: CancellationToken,
+    /// When the statement must have ended.
+    pub deadline: Option<tokio::time::Instant>,
+    /// How many data requests may be sent.
+    pub budget: Option<Arc<RequestBudget>>,
+    /// The engine's runtime.
+    pub runtime: Handle,
+    /// What went wrong while planning a scan; planning itself can only say that something did.
+    pub planning_failure: Mutex<Option<Error>>,
+    n_scans: AtomicUsize,
+}
+
+impl StatementContext {
+    /// Returns the context of a statement that begins.
+    pub fn new(now: DateTime<Utc>, clock: DateTime<Utc>, runtime: Handle) -> Self {
+        Self {
+            now,
+            clock,
+            pushes_filters: true,
+            ledger: Ledger::default(),
+            cancel: CancellationToken::new(),
+            deadline: None,
+            budget: None,
+            runtime,
+            planning_failure: Mutex::new(None),
+            n_scans: AtomicUsize::new(0),
+        }
+    }
+
+    /// Returns a number for a scan that no other scan of the statement has.
+    pub fn next_scan_id(&self) -> usize {
+        self.n_scans.fetch_add(1, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,168 @@
+//! Calls, with the forms that only extract, substring and trim have.
+
+use super::{Builder, Pair, Result, Rule, only_child, required};
+use crate::ast::{Argument, Arguments, Expr, ExprKind, Function, Ident, Literal, ObjectName, Over, Span, TrimSide};
+use crate::error::{ParseError, ParseErrorKind};
+
+/// What stands between the parentheses of a call and after them.
+struct Parts<'t> {
+    side: Option<TrimSide>,
+    /// `a FROM b FOR c`: the last two.
+    from_for: Option<(Option<Expr>, Option<Expr>)>,
+    /// Whatever a call has beyond these.
+    function: Function,
+    span: Span,
+    text: &'t str,
+}
+
+impl<'t> Builder<'t> {
+    pub(super) fn call(&self, name: ObjectName, pair: Pair<'t>) -> Result<ExprKind> {
+        let span = self.span(&pair);
+        let mut function = Function {
+            name,
+            arguments: Arguments::List { is_distinct: false, items: Vec::new(), order_by: Vec::new() },
+            within_group: Vec::new(),
+            filter: None,
+            ignores_nulls: None,
+            over: None,
+        };
+        let items = self.arguments(pair.clone().into_inner())?;
+        let (mut is_distinct, mut ordered, mut is_star) = (false, Vec::new(), false);
+        let (mut side, mut from_for) = (None, None);
+        for child in pair.into_inner() {
+            match child.as_rule() {
+                Rule::star => is_star = true,
+                Rule::trim_side => side = Some(trim_side(child)?),
+                Rule::call_quantifier => is_distinct = only_child(child)?.as_rule() == Rule::k_distinct,
+                Rule::from_for => from_for = Some(self.from_for(child)?),
+                Rule::order_by => ordered = self.order_by(child)?,
+                _ => self.after_call(&mut function, child)?,
+            }
+        }
+        if !is_star {
+            function.arguments = Arguments::List { is_distinct, items, order_by: ordered };
+        } else {
+            function.arguments = Arguments::Star;
+        }
+        Parts { side, from_for, function, span, text: self.text }.into_kind()
+    }
+
+    /// Adds FILTER, WITHIN GROUP, the treatment of NULL or OVER.
+    fn after_call(&self, function: &mut Function, pair: Pair<'t>) -> Result<()> {
+        let span = self.span(&pair);
+        match pair.as_rule() {
+            Rule::within_group => {
+                let order_by = pair.into_inner().next_back();
+                function.within_group = self.order_by(required(order_by, span)?)?;
+            }
+            Rule::filter => function.filter = Some(self.last_expr(pair)?),
+            Rule::null_treatment => {
+                function.ignores_nulls = Some(only_child(pair)?.as_rule() == Rule::k_ignore);
+            }
+            Rule::over => {
+                let window = required(pair.into_inner().next_back(), span)?;
+                function.over = Some(match window.as_rule() {
+                    Rule::window_spec => Over::Window(Box::new(self.window_spec(window)?)),
+                    _ => Over::Named(self.ident(window)?),
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn from_for(&self, pair: Pair<'t>) -> Result<(Option<Expr>, Option<Expr>)> {
+        let (mut from, mut length, mut is_for) = (None, None, false);
+        for child in pair.into_inner() {
+            match child.as_rule() {
+                Rule::k_for => is_for = true,
+                Rule::expr if is_for => length = Some(self.expr(child)?),
+                Rule::expr => from = Some(self.expr(child)?),
+                _ => {}
+            }
+        }
+        Ok((from, length))
+    }
+}
+
+impl Parts<'_> {
+    /// Returns the node for a call, which for `extract` and `trim` is one of their own.
+    fn into_kind(mut self) -> Result<ExprKind> {
+        let name = match self.function.name.parts.as_slice() {
+            [name] if !name.is_quoted => name.value.to_lowercase(),
+            _ => String::new(),
+        };
+        let side = self.side.take();
+        let (from, length) = match (self.from_for.take(), side) {
+            (None, None) if name == "extract" => return Err(self.refuse("a list without FROM")),
+            (None, None) => return Ok(ExprKind::Function(Box::new(self.function))),
+            (None, Some(_)) => return Err(self.refuse("BOTH, LEADING or TRAILING without FROM")),
+            (Some(parts), _) => parts,
+        };
+        let Some((first, second)) = self.plain_arguments() else { return Err(self.refuse("FROM or FOR")) };
+        match (name.as_str(), first, second, from, length, side) {
+            ("extract", Some(field), None, Some(operand), None, None) => {
+                let Some(field) = field_name(&field) else { return Err(self.refuse("this field")) };
+                Ok(ExprKind::Extract { field, operand: Box::new(operand) })
+            }
+            ("trim", characters, None, Some(operand), None, side) => Ok(ExprKind::Trim {
+                side: side.unwrap_or(TrimSide::Both),
+                characters: characters.map(Box::new),
+                operand: Box::new(operand),
+            }),
+            ("substring" | "substr", Some(operand), None, from, length, None) => {
+                let one = Expr { kind: ExprKind::Literal(Literal::Number("1".to_owned())), span: operand.span };
+                let items = [Some(operand), Some(from.unwrap_or(one)), length].into_iter().flatten();
+                let items = items.map(|value| Argument { name: None, value }).collect();
+                self.function.arguments = Arguments::List { is_distinct: false, items, order_by: Vec::new() };
+                Ok(ExprKind::Function(Box::new(self.function)))
+            }
+            _ => Err(self.refuse("FROM or FOR here")),
+        }
+    }
+
+    /// Takes the arguments if there are at most two and nothing but arguments.
+    fn plain_arguments(&mut self) -> Option<(Option<Expr>, Option<Expr>)> {
+        let is_plain = self.function.within_group.is_empty()
+            && self.function.filter.is_none()
+            && self.function.over.is_none()
+            && self.function.ignores_nulls.is_none();
+        match &mut self.function.arguments {
+            Arguments::List { is_distinct: false, items, order_by }
+                if is_plain && order_by.is_empty() && items.iter().all(|item| item.name.is_none()) =>
+            {
+                let mut items = items.drain(..).map(|item| item.value);
+                let pair = (items.next(), items.next());
+                items.next().is_none().then_some(pair)
+            }
+            _ => None,
+        }
+    }
+
+    fn refuse(&self, form: &'static str) -> ParseError {
+        let function = self.function.name.span.of(self.text).to_owned();
+        ParseError::new(ParseErrorKind::CallForm { function, form }, self.function.name.span.to(self.span))
+    }
+}
+
+/// Returns the field of EXTRACT, written as a word or as a text.
+fn field_name(field: &Expr) -> Option<Ident> {
+    match &field.kind {
+        ExprKind::Column(ObjectName { parts, .. }) => match parts.as_slice() {
+            [name] => Some(name.clone()),
+            _ => None,
+        },
+        ExprKind::Literal(Literal::Text(value)) => {
+            Some(Ident { value: value.clone(), is_quoted: false, span: field.span })
+        }
+        _ => None,
+    }
+}
+
+fn trim_side(pair: Pair<'_>) -> Result<TrimSide> {
+    Ok(match only_child(pair)?.as_rule() {
+        Rule::k_leading => TrimSide::Leading,
+        Rule::k_trailing => TrimSide::Trailing,
+        _ => TrimSide::Both,
+    })
+}

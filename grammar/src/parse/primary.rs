@@ -1,0 +1,148 @@
+//! Operands: what stands between operators.
+
+use super::{Builder, Pair, Result, Rule, required};
+use crate::ast::{DataType, Expr, ExprKind, Literal, Span};
+use crate::duration::parse_duration;
+use crate::error::{ParseError, ParseErrorKind};
+
+impl<'t> Builder<'t> {
+    pub(super) fn primary(&self, pair: Pair<'t>) -> Result<Expr> {
+        let span = self.span(&pair);
+        let kind = match pair.as_rule() {
+            Rule::paren => self.paren(pair)?,
+            Rule::named => return self.named(pair),
+            Rule::parameter => self.parameter(pair)?,
+            Rule::case => self.case(pair)?,
+            Rule::cast => self.cast(pair)?,
+            Rule::exists => self.exists(pair)?,
+            Rule::quantified => self.quantified(pair)?,
+            Rule::array => ExprKind::Array(self.exprs(pair)?),
+            _ => ExprKind::Literal(self.literal(pair, span)?),
+        };
+        Ok(Expr { kind, span })
+    }
+
+    fn literal(&self, pair: Pair<'t>, span: Span) -> Result<Literal> {
+        Ok(match pair.as_rule() {
+            Rule::null => Literal::Null,
+            Rule::true_ => Literal::Bool(true),
+            Rule::false_ => Literal::Bool(false),
+            Rule::number => Literal::Number(pair.as_str().to_owned()),
+            Rule::duration => {
+                Literal::Duration(parse_duration(pair.as_str()).map_err(|kind| ParseError::new(kind, span))?)
+            }
+            Rule::text => Literal::Text(self.text_value(pair)?),
+            Rule::typed_text => self.typed_text(pair)?,
+            _ => return Err(ParseError::new(ParseErrorKind::Internal, span)),
+        })
+    }
+
+    /// Builds what parentheses hold: a query, one expression or several.
+    fn paren(&self, pair: Pair<'t>) -> Result<ExprKind> {
+        let span = self.span(&pair);
+        let first = required(pair.clone().into_inner().next(), span)?;
+        if first.as_rule() == Rule::inner_query {
+            return Ok(ExprKind::Subquery(Box::new(self.inner_query(first)?)));
+        }
+        let tail = pair.clone().into_inner().find(|child| child.as_rule() == Rule::set_tail);
+        let mut items = self.exprs(pair)?;
+        let single = if items.len() == 1 { items.pop() } else { None };
+        match (single, tail) {
+            (Some(Expr { kind: ExprKind::Subquery(query), .. }), Some(tail)) => {
+                Ok(ExprKind::Subquery(Box::new(self.query_with_tail(*query, tail)?)))
+            }
+            (_, Some(tail)) => Err(self.not_a_query(&tail)),
+            (Some(item), None) => Ok(ExprKind::Nested(Box::new(item))),
+            (None, None) => Ok(ExprKind::Tuple(items)),
+        }
+    }
+
+    fn parameter(&self, pair: Pair<'t>) -> Result<ExprKind> {
+        let span = self.span(&pair);
+        let mut name = self.ident(pair)?;
+        name.span = span;
+        Ok(ExprKind::Parameter(name))
+    }
+
+    fn case(&self, pair: Pair<'t>) -> Result<ExprKind> {
+        let (mut operand, mut branches, mut otherwise) = (None, Vec::new(), None);
+        for child in pair.into_inner() {
+            match child.as_rule() {
+                Rule::case_operand => operand = Some(Box::new(self.last_expr(child)?)),
+                Rule::case_when => branches.push(self.case_when(child)?),
+                Rule::case_else => otherwise = Some(Box::new(self.last_expr(child)?)),
+                _ => {}
+            }
+        }
+        Ok(ExprKind::Case { operand, branches, otherwise })
+    }
+
+    fn case_when(&self, pair: Pair<'t>) -> Result<(Expr, Expr)> {
+        let span = self.span(&pair);
+        let mut exprs = pair.into_inner().filter(|child| child.as_rule() == Rule::expr);
+        let condition = self.expr(required(exprs.next(), span)?)?;
+        Ok((condition, self.expr(required(exprs.next(), span)?)?))
+    }
+
+    fn cast(&self, pair: Pair<'t>) -> Result<ExprKind> {
+        let span = self.span(&pair);
+        let (mut operand, mut data_type, mut is_try) = (None, None, false);
+        for child in pair.into_inner() {
+            match child.as_rule() {
+                Rule::k_try_cast => is_try = true,
+                Rule::expr => operand = Some(Box::new(self.expr(child)?)),
+                Rule::type_name => data_type = Some(self.data_type(child)?),
+                _ => {}
+            }
+        }
+        Ok(ExprKind::Cast { operand: required(operand, span)?, data_type: required(data_type, span)?, is_try })
+    }
+
+    fn exists(&self, pair: Pair<'t>) -> Result<ExprKind> {
+        let span = self.span(&pair);
+        let query = self.inner_query(required(pair.into_inner().next_back(), span)?)?;
+        Ok(ExprKind::Exists(Box::new(query)))
+    }
+
+    fn quantified(&self, pair: Pair<'t>) -> Result<ExprKind> {
+        let span = self.span(&pair);
+        let mut children = pair.into_inner();
+        let is_all = required(children.next(), span)?.as_rule() == Rule::k_all;
+        let operand = Box::new(self.primary(required(children.next(), span)?)?);
+        Ok(ExprKind::Quantified { is_all, operand })
+    }
+
+    /// Builds a column, or a call if arguments follow.
+    fn named(&self, pair: Pair<'t>) -> Result<Expr> {
+        let span = self.span(&pair);
+        let mut children = pair.into_inner();
+        let name = self.path(required(children.next(), span)?)?;
+        match children.next() {
+            Some(call) => Ok(Expr { kind: self.call(name, call)?, span }),
+            None => Ok(Expr { span: name.span, kind: ExprKind::Column(name) }),
+        }
+    }
+
+    pub(super) fn data_type(&self, pair: Pair<'t>) -> Result<DataType> {
+        let span = self.span(&pair);
+        let mut data_type = DataType { name: String::new(), arguments: Vec::new(), n_array_marks: 0, span };
+        for child in pair.into_inner() {
+            match child.as_rule() {
+                Rule::type_words => {
+                    let words = self.span(&child).of(self.text);
+                    data_type.name = words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+                }
+                Rule::type_args => {
+                    for number in child.into_inner() {
+                        let malformed = ParseErrorKind::MalformedNumber { found: number.as_str().to_owned() };
+                        let span = self.span(&number);
+                        let number = number.as_str().parse().map_err(|_| ParseError::new(malformed, span))?;
+                        data_type.arguments.push(number);
+                    }
+                }
+                _ => data_type.n_array_marks += 1,
+            }
+        }
+        Ok(data_type)
+    }
+}

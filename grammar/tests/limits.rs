@@ -1,0 +1,181 @@
+//! Sizes and shapes: limits are errors that name themselves, nothing overflows a stack, and the
+//! time grows with the text alone.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use sessionql_grammar::{MAX_LINKS, MAX_LIST_ITEMS, MAX_NESTING, MAX_TEXT_BYTES, completeness, parse};
+
+/// Parses on a stack of 2 MiB, the smallest that callers may have, and drops the tree there too.
+fn parse_on_small_stack(text: String) -> Result<usize, String> {
+    let parse = move || parse(&text).map(|statements| statements.len()).map_err(|error| error.to_string());
+    std::thread::Builder::new().stack_size(2 << 20).spawn(parse).unwrap().join().unwrap()
+}
+
+fn nested(open: &str, middle: &str, close: &str, depth: usize) -> String {
+    format!("SELECT {}{middle}{}", open.repeat(depth), close.repeat(depth))
+}
+
+#[test]
+fn nesting_up_to_the_limit_is_accepted_and_one_more_is_not() {
+    let shapes = [
+        ("(", "1", ")"),
+        ("f(", "1", ")"),
+        ("[", "1", "]"),
+        ("(SELECT ", "1", ")"),
+        ("(1, ", "1", ")"),
+        ("CASE WHEN ", "a", " THEN 1 END"),
+        ("CAST(", "1", " AS int)"),
+        ("EXISTS (SELECT ", "1", ")"),
+        ("a[", "1", "]"),
+        ("1 IN (", "1", ")"),
+        ("(SELECT 1 FROM ", "t", ")"),
+        ("sum(x) OVER (ORDER BY ", "a", ")"),
+    ];
+    for (open, middle, close) in shapes {
+        let accepted = nested(open, middle, close, MAX_NESTING);
+        assert_eq!(parse_on_small_stack(accepted), Ok(1), "{open}");
+        let refused = nested(open, middle, close, MAX_NESTING + 1);
+        assert!(parse_on_small_stack(refused).unwrap_err().contains("128 levels"), "{open}");
+    }
+}
+
+#[test]
+fn broken_nesting_is_refused_in_linear_time() {
+    let start = Instant::now();
+    for open in [
+        "(", "f(", "[", "ARRAY[", "a[", "(SELECT ", "CAST(", "TRY_CAST(", "EXISTS (", "EXISTS (SELECT ", "ANY (", "(VALUES (",
+        "trim(both ", "f(both(", "f(DISTINCT (", "CASE WHEN ", "1 IN (", "(SELECT 1 FROM ", "(SELECT 1 FROM (VALUES (",
+        "(SELECT DISTINCT ON (", "(SELECT 1 GROUP BY ROLLUP (", "(SELECT 1 GROUP BY GROUPING SETS ((", "(WITH a AS (",
+        "sum(x) OVER (ROWS BETWEEN (", "sum(x) FILTER (WHERE (", "f(a => ", "extract(epoch FROM ", "(SELECT * EXCEPT (",
+        "(SELECT 1 SINCE (", "(SELECT 1 FROM a JOIN (", "x::a(", "x BETWEEN (", "(a, ",
+    ] {
+        let depth = MAX_NESTING / open.matches(['(', '[']).count().max(1);
+        for middle in ["1 2", "", "SELECT", "a b c"] {
+            let close: String = open.chars().rev().filter_map(|c| match c {
+                '(' => Some(')'),
+                '[' => Some(']'),
+                _ => None,
+            }).collect();
+            let _ignored = parse_on_small_stack(nested(open, middle, &close, depth));
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn chains_of_and_and_or_have_any_length() {
+    for word in ["AND", "OR"] {
+        let chain = vec!["user = 'a'"; 20_000].join(&format!(" {word} "));
+        assert_eq!(parse_on_small_stack(format!("SELECT {chain}")), Ok(1));
+    }
+    let alternating = "a AND b OR ".repeat(20_000);
+    assert_eq!(parse_on_small_stack(format!("SELECT {alternating} c")), Ok(1));
+}
+
+#[test]
+fn other_chains_stop_at_the_limit() {
+    let chains = [
+        ("SELECT 1", " + 1", ""),
+        ("SELECT 'a'", " || 'b'", ""),
+        ("SELECT a", "::int", ""),
+        ("SELECT a", "[1]", ""),
+        ("SELECT a", " IS NULL", ""),
+        ("SELECT", " NOT", " a"),
+        ("SELECT", " -", " a"),
+        ("SELECT 1", " UNION SELECT 1", ""),
+        ("SELECT 1 FROM t", " CROSS JOIN t", ""),
+        ("SELECT a", " BETWEEN 1 AND 2", ""),
+        ("SELECT (a)", ".b", ""),
+    ];
+    for (before, link, after) in chains {
+        let chain = |n_links| format!("{before}{}{after}", link.repeat(n_links));
+        assert_eq!(parse_on_small_stack(chain(MAX_LINKS)), Ok(1), "{link}");
+        assert!(parse_on_small_stack(chain(MAX_LINKS + 1)).unwrap_err().contains("500"), "{link}");
+    }
+}
+
+#[test]
+fn chains_do_not_multiply_with_nesting() {
+    let links = " + 1".repeat(400);
+    let text = format!("SELECT {}1{}", "(".repeat(100), format!("{links})").repeat(100));
+    assert!(parse_on_small_stack(text).unwrap_err().contains("756 levels"));
+}
+
+#[test]
+fn lists_stop_at_the_limit() {
+    let list = |n_items: usize| format!("SELECT a IN ({})", vec!["1"; n_items].join(","));
+    let start = Instant::now();
+    assert_eq!(parse_on_small_stack(list(MAX_LIST_ITEMS)), Ok(1));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(parse_on_small_stack(list(MAX_LIST_ITEMS + 1)).unwrap_err().contains("100,000"));
+}
+
+#[test]
+fn texts_stop_at_the_limit() {
+    let text = |n_bytes: usize| format!("SELECT '{}'", "x".repeat(n_bytes - 9));
+    assert_eq!(parse_on_small_stack(text(MAX_TEXT_BYTES)), Ok(1));
+    assert!(parse_on_small_stack(text(MAX_TEXT_BYTES + 1)).unwrap_err().contains("1 MiB"));
+}
+
+#[test]
+fn one_long_token_or_comment_is_read_in_linear_time() {
+    let n = MAX_TEXT_BYTES - 100;
+    let start = Instant::now();
+    for text in [
+        format!("SELECT 1 /*{}*/ + 1", "x".repeat(n)),
+        format!("SELECT 1 {} + 1", " ".repeat(n)),
+        format!("SELECT {}", "a".repeat(n)),
+        format!("SELECT {}", "1".repeat(n)),
+        "/*".repeat(n / 2),
+        "(".repeat(n),
+        "'".repeat(n),
+        ";".repeat(n),
+        "-".repeat(n),
+        "$".repeat(n),
+        format!("SELECT {}", "a,".repeat(n / 2 - 10)),
+        format!("SELECT {}", "a ".repeat(n / 2 - 10)),
+        format!("SELECT a{}", ".a".repeat(n / 2 - 10)),
+        "SELECT 1;".repeat(n / 9),
+    ] {
+        let _ignored = parse_on_small_stack(text);
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+/// Words and signs of the language, to be strewn at random.
+const TOKENS: [&str; 72] = [
+    "SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "HAVING", "LIMIT", "OFFSET", "FETCH", "FIRST", "ROW", "ONLY", "WITH",
+    "RECURSIVE", "AS", "VALUES", "UNION", "ALL", "EXCEPT", "INTERSECT", "JOIN", "LEFT", "SEMI", "NATURAL", "LATERAL", "ON",
+    "USING", "SINCE", "UNTIL", "AT", "TIME", "ZONE", "CASE", "WHEN", "THEN", "ELSE", "END", "AND", "OR", "NOT", "IN", "IS",
+    "NULL", "BETWEEN", "LIKE", "CAST", "EXTRACT", "EXISTS", "ANY", "OVER", "PARTITION", "ROWS", "FILTER", "DISTINCT", "a",
+    "t.b", "*", "(", ")", "[", "]", ",", ";", "=", "+", "-", "::", "1", "1h", "'x'", "$p",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_text_is_a_tree_or_an_error_within_it(text in any::<String>()) {
+        if let Err(error) = parse(&text) {
+            prop_assert!(error.span.start <= error.span.end && error.span.end <= text.len());
+            prop_assert!(text.is_char_boundary(error.span.start) && text.is_char_boundary(error.span.end));
+            drop(error.hint());
+        }
+        completeness(&text);
+    }
+
+    #[test]
+    fn any_tokens_are_a_tree_or_an_error_within_them(
+        picks in prop::collection::vec(0..TOKENS.len(), 0..40)
+    ) {
+        let tokens: Vec<_> = picks.iter().map(|pick| TOKENS[*pick]).collect();
+        for text in [tokens.join(" "), format!("SELECT {}", tokens.join(" ")), format!("SELECT a FROM t {}", tokens.join(" "))] {
+            if let Err(error) = parse(&text) {
+                prop_assert!(error.span.end <= text.len());
+                prop_assert!(error.to_string() != "internal error: cannot read this part of the query", "{}", text);
+                prop_assert!(!error.to_string().contains("k_"), "{}: {}", text, error);
+            }
+        }
+    }
+}

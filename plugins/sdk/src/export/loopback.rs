@@ -1,0 +1,221 @@
+//! The host's side of the wall for tests: calls a plugin's table and collects what it answers.
+//! Hands out bodies in small pieces and overwrites what it lent, as strictly as the header allows.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
+use arrow_array::{RecordBatch, StructArray};
+use sessionql_plugin_abi::ABI_VERSION;
+use sessionql_plugin_abi::ffi::{self, EntryFunction, FFI_Host, FFI_Plugin, FFI_Response};
+
+use super::callbacks::copy;
+use super::functions::size_of_table;
+
+/// Bytes of a body that one `read` hands out; small, so that tests cross many borders.
+const PIECE_BYTES: usize = 61;
+
+/// What the fake host does for one call.
+pub(crate) trait Services {
+    /// Answers a request document with a code, a head or error document, and a body.
+    fn http(&mut self, request: &[u8]) -> (i32, Vec<u8>, Vec<u8>);
+    /// Takes rows.
+    fn emit(&mut self, batch: RecordBatch) -> i32;
+    /// Takes a line of the log.
+    fn log(&mut self, level: i32, line: &str) -> i32;
+}
+
+/// What a call ended with.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The return code.
+    pub(crate) code: i32,
+    /// The replies, of which there should be at most one.
+    pub(crate) replies: Vec<Vec<u8>>,
+}
+
+struct Call<'a> {
+    services: &'a mut dyn Services,
+    replies: Vec<Vec<u8>>,
+    bodies: HashMap<u64, Vec<u8>>,
+    n_bodies: u64,
+    lent: Vec<u8>,
+    /// A panic of the services, carried past the plugin.
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+/// A plugin's table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loaded {
+    pub(crate) table: &'static FFI_Plugin,
+}
+
+impl Loaded {
+    /// Returns `None` if the entry gives no table, or one without all functions.
+    pub(crate) fn new(entry: EntryFunction) -> Option<Self> {
+        // SAFETY: an entry may be called at any time. (header: sessionql_plugin_v1)
+        let table = unsafe { entry() };
+        // SAFETY: the entry returns a table that lives as long as the process.
+        let table = unsafe { table.as_ref() }?;
+        let FFI_Plugin { describe, connect, plan, scan, disconnect, .. } = table;
+        let is_whole = describe.is_some() && connect.is_some() && plan.is_some() && scan.is_some();
+        (is_whole && disconnect.is_some()).then_some(Self { table })
+    }
+
+    pub(crate) fn describe(self, services: &mut dyn Services) -> Ended {
+        run(services, |host| match self.table.describe {
+            // SAFETY: `host` is valid during the call.
+            Some(describe) => unsafe { describe(host) },
+            None => ffi::ERROR,
+        })
+    }
+
+    pub(crate) fn connect(self, options: &[u8], services: &mut dyn Services) -> (Ended, Connection) {
+        let mut handle = ptr::null_mut();
+        let out = &raw mut handle;
+        let ended = run(services, |host| match self.table.connect {
+            // SAFETY: all pointers are valid during the call.
+            Some(connect) => unsafe { connect(host, options.as_ptr(), options.len(), out) },
+            None => ffi::ERROR,
+        });
+        (ended, Connection { plugin: self, handle })
+    }
+}
+
+/// A handle of `connect`.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    plugin: Loaded,
+    handle: *mut c_void,
+}
+
+impl Connection {
+    pub(crate) fn plan(&self, document: &[u8], services: &mut dyn Services) -> Ended {
+        run(services, |host| match self.plugin.table.plan {
+            // SAFETY: the handle is connected; all pointers are valid during the call.
+            Some(plan) => unsafe { plan(self.handle, host, document.as_ptr(), document.len()) },
+            None => ffi::ERROR,
+        })
+    }
+
+    pub(crate) fn scan(&self, document: &[u8], services: &mut dyn Services) -> Ended {
+        run(services, |host| match self.plugin.table.scan {
+            // SAFETY: the handle is connected; all pointers are valid during the call.
+            Some(scan) => unsafe { scan(self.handle, host, document.as_ptr(), document.len()) },
+            None => ffi::ERROR,
+        })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let (false, Some(disconnect)) = (self.handle.is_null(), self.plugin.table.disconnect) {
+            // SAFETY: the handle is connected, and this is the last use of it.
+            unsafe { disconnect(self.handle, ptr::null()) };
+        }
+    }
+}
+
+fn run(services: &mut dyn Services, function: impl FnOnce(*const FFI_Host) -> i32) -> Ended {
+    let mut call = Call {
+        services,
+        replies: Vec::new(),
+        bodies: HashMap::new(),
+        n_bodies: 0,
+        lent: Vec::new(),
+        panic: None,
+    };
+    let host = FFI_Host {
+        abi_version: ABI_VERSION,
+        struct_size: size_of_table::<FFI_Host>(),
+        ctx: (&raw mut call).cast(),
+        reply: Some(reply),
+        http: Some(http),
+        read: Some(read),
+        emit: Some(emit),
+        log: Some(log),
+    };
+    let code = function(&raw const host);
+    if let Some(panic) = call.panic.take() {
+        resume_unwind(panic);
+    }
+    Ended { code, replies: call.replies }
+}
+
+/// Runs the body of a callback; a panic in it is kept for the caller of the plugin.
+fn with_call(ctx: *mut c_void, body: impl FnOnce(&mut Call<'_>) -> i32) -> i32 {
+    // SAFETY: `ctx` is the `Call` of the `run` on this thread, and callbacks do not nest.
+    let Some(call) = (unsafe { ctx.cast::<Call<'_>>().as_mut() }) else { return ffi::ERROR };
+    call.lent.fill(b'?');
+    catch_unwind(AssertUnwindSafe(|| body(call))).unwrap_or_else(|panic| {
+        call.panic.get_or_insert(panic);
+        ffi::CANCELLED
+    })
+}
+
+unsafe extern "C" fn reply(ctx: *mut c_void, bytes: *const u8, len: usize) {
+    with_call(ctx, |call| {
+        // SAFETY: the plugin passes a readable document.
+        call.replies.push(unsafe { copy(bytes, len) });
+        ffi::OK
+    });
+}
+
+unsafe extern "C" fn http(
+    ctx: *mut c_void,
+    request: *const u8,
+    len: usize,
+    response: *mut FFI_Response,
+) -> i32 {
+    with_call(ctx, |call| {
+        // SAFETY: the plugin passes a readable request.
+        let request = unsafe { copy(request, len) };
+        let (code, head, body) = call.services.http(&request);
+        call.lent = head;
+        call.n_bodies += 1;
+        call.bodies.insert(call.n_bodies, body);
+        let answer =
+            FFI_Response { head: call.lent.as_ptr(), head_len: call.lent.len(), body: call.n_bodies };
+        // SAFETY: the plugin passes a writable response.
+        unsafe { response.write(answer) };
+        code
+    })
+}
+
+unsafe extern "C" fn read(ctx: *mut c_void, body: u64, bytes: *mut *const u8, len: *mut usize) -> i32 {
+    with_call(ctx, |call| {
+        let rest = call.bodies.entry(body).or_default();
+        let tail = rest.split_off(rest.len().min(PIECE_BYTES));
+        call.lent = std::mem::replace(rest, tail);
+        // SAFETY: the plugin passes a writable pointer.
+        unsafe { bytes.write(call.lent.as_ptr()) };
+        // SAFETY: as above.
+        unsafe { len.write(call.lent.len()) };
+        ffi::OK
+    })
+}
+
+unsafe extern "C" fn emit(ctx: *mut c_void, schema: *mut c_void, array: *mut c_void) -> i32 {
+    with_call(ctx, |call| {
+        // SAFETY: the plugin passes a valid schema, which is moved out and marked released.
+        let schema = unsafe { FFI_ArrowSchema::from_raw(schema.cast()) };
+        // SAFETY: the plugin passes a valid array, which is moved out and marked released.
+        let array = unsafe { FFI_ArrowArray::from_raw(array.cast()) };
+        // SAFETY: both follow the Arrow C data interface, since the SDK exported them.
+        match unsafe { from_ffi(array, &schema) } {
+            Ok(data) => call.services.emit(RecordBatch::from(StructArray::from(data))),
+            Err(_) => ffi::ERROR,
+        }
+    })
+}
+
+unsafe extern "C" fn log(ctx: *mut c_void, level: i32, bytes: *const u8, len: usize) -> i32 {
+    with_call(ctx, |call| {
+        // SAFETY: the plugin passes a readable line.
+        let line = unsafe { copy(bytes, len) };
+        call.services.log(level, &String::from_utf8_lossy(&line))
+    })
+}
