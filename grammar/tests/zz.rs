@@ -24,20 +24,12 @@ fn shapes() {
 fn long() {
     let n = 100_000;
     for text in [
-        format!("SELECT 1 /*{}*/ + 1", "x".repeat(n)),
-        format!("SELECT 1 {} + 1", " ".repeat(n)),
-        format!("SELECT {}", "a".repeat(n)),
-        format!("SELECT {}", "1".repeat(n)),
-        "/*".repeat(n / 2),
-        "(".repeat(n),
-        "'".repeat(n),
-        ";".repeat(n),
-        "-".repeat(n),
-        "$".repeat(n),
-        format!("SELECT {}", "a,".repeat(n / 2 - 10)),
-        format!("SELECT {}", "a ".repeat(n / 2 - 10)),
-        format!("SELECT a{}", ".a".repeat(n / 2 - 10)),
-        "SELECT 1;".repeat(n / 9),
+        format!("SELECT {}                           ", "a,".repeat(12500)),
+        format!("SELECT {}", "a,".repeat(25000)),
+        format!("SELECT {}", "a,".repeat(50000)),
+        format!("SELECT {}", "b,".repeat(25000)),
+        format!("SELECT f({})", "b,".repeat(25000)),
+        format!("SELECT f({})", "b,".repeat(50000)),
     ] {
         let t=Instant::now();
         let r = parse(&text).map(|s| s.len()).map_err(|e| e.to_string());

@@ -13,6 +13,7 @@ use sessionql_plugin_abi::message::HttpRequest;
 use sessionql_plugin_abi::{Reason, WireError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use url::Url;
 
 use super::auth::Authenticator;
 use super::body::BodyLimits;
@@ -82,6 +83,9 @@ impl Client {
             return Err(config(&options, "max_concurrency", "lets no request pass"));
         }
         let redactor = Redactor::default();
+        if let Some(proxy) = options.proxy.as_ref().and_then(|proxy| Url::parse(proxy).ok()) {
+            redactor.add(&proxy.password().unwrap_or_default().into());
+        }
         let auth = Authenticator::new(&options, &origin, &redactor)?;
         let header_timeout = options.timeout.unwrap_or(options.header_timeout);
         let mut urls = vec![origin.base()];

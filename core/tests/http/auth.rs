@@ -144,7 +144,7 @@ async fn each_request_of_a_long_scan_may_renew_once() {
     let n_asked = std::sync::atomic::AtomicUsize::new(0);
     let server = token_server("", move |_| {
         let n = n_asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        if n % 2 == 0 { answer(401, &[], "") } else { json("1") }
+        if n.is_multiple_of(2) { answer(401, &[], "") } else { json("1") }
     })
     .await;
     let client = open(oauth(&server, CredentialPlacement::Form));

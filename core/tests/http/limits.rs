@@ -128,14 +128,14 @@ async fn nothing_is_sent_after_cancelling() {
 async fn the_budget_counts_retries_and_ends_in_a_gap() {
     let server = Server::start(|n, _| if n == 1 { answer(500, &[], "") } else { json("1") }).await;
     let client = server.client();
-    let budget = Some(Arc::new(RequestBudget::new(3)));
-    let scope = Scope { budget: budget.clone(), ..Scope::default() };
+    let budget = Arc::new(RequestBudget::new(3));
+    let scope = Scope { budget: Some(Arc::clone(&budget)), ..Scope::default() };
     client.send(&get("/rows"), &scope).await.unwrap();
     client.send(&get("/rows"), &scope).await.unwrap();
     let error = client.send(&get("/rows"), &scope).await.unwrap_err();
     assert_eq!(error.code, Reason::Budget);
     assert!(error.message.contains("budget of 3 requests"), "{error}");
-    assert_eq!((server.n_seen(), budget.unwrap().spent()), (3, 3));
+    assert_eq!((server.n_seen(), budget.spent()), (3, 3));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use sessionql_plugin_abi::Reason;
 use crate::server::{fetch, get, open, pattern};
 
 fn file(name: &str) -> PathBuf {
-    PathBuf::from(file!()).with_extension("").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/http/tls").join(name)
 }
 
 /// Starts a server that answers each connection once; returns its port.

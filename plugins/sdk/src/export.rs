@@ -131,8 +131,10 @@ impl<P: Provider> Documents for P {
     }
 
     fn plan(&self, request: &[u8]) -> Answer {
-        match read::<Request>("request", request) {
-            Ok(request) => Answer::document(&Provider::plan(self, &request)),
+        let plan = read::<Request>("request", request)
+            .and_then(|request| Ok(Provider::plan(self, &request)?));
+        match plan {
+            Ok(plan) => Answer::document(&plan),
             Err(error) => error.into(),
         }
     }

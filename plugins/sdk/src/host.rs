@@ -106,20 +106,25 @@ impl<'host> Response<'host> {
         self.head.body_len
     }
 
+    /// Tells answers with a status of 2xx from refusals, whose body is read.
+    ///
+    /// # Errors
+    /// When the host cannot hand out the body of a refusal.
+    pub fn accepted(self) -> Result<Result<Self, Refusal>> {
+        if (200..300).contains(&self.status()) {
+            return Ok(Ok(self));
+        }
+        let (request, status) = (self.label.clone(), self.status());
+        let body = String::from_utf8_lossy(&self.bytes()?).into_owned();
+        Ok(Err(Refusal { request, status, body }))
+    }
+
     /// Passes an answer with a status of 2xx on and turns any other into an error.
     ///
     /// # Errors
     /// `auth` for a 403, else `provider_error`, with the beginning of the body.
     pub fn success(self) -> Result<Self> {
-        if (200..300).contains(&self.status()) {
-            return Ok(self);
-        }
-        let code = if self.status() == 403 { Reason::Auth } else { Reason::ProviderError };
-        let (label, status) = (self.label.clone(), self.status());
-        let body = String::from_utf8_lossy(&self.bytes()?).into_owned();
-        let excerpt: String = body.trim().chars().take(EXCERPT_CHARS).collect();
-        let said = if excerpt.is_empty() { "nothing".to_owned() } else { excerpt };
-        Err(WireError::new(code, format!("`{label}` answered {status} and said {said}")).into())
+        self.accepted()?.map_err(Error::from)
     }
 
     /// Reads the whole body.
@@ -169,6 +174,40 @@ impl<'host> Response<'host> {
             (ffi::CANCELLED, _) => Err(Error::Cancelled),
             _ => Err(Error::plugin(format!("the body of `{}` cannot be read", self.label))),
         }
+    }
+}
+
+/// An answer with a status other than 2xx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The method and path of the request.
+    pub request: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+impl Refusal {
+    /// Returns the body as JSON; null if it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+impl From<Refusal> for WireError {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { request, status, body } = refusal;
+        let code = if status == 403 { Reason::Auth } else { Reason::ProviderError };
+        let excerpt: String = body.trim().chars().take(EXCERPT_CHARS).collect();
+        let said = if excerpt.is_empty() { "without a word".to_owned() } else { excerpt };
+        Self::new(code, format!("`{request}` answered {status}: {said}"))
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        WireError::from(refusal).into()
     }
 }
 

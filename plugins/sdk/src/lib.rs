@@ -12,6 +12,7 @@
 //!
 //! fn visits() -> Table {
 //!     Table::new("visits", "One stay in the building.").main().time("start", "end").columns([
+//!         Column::text("id", "number").required().doc("The visit's number."),
 //!         Column::text("user", "badge.owner").doc("Who came."),
 //!         Column::timestamp("start", "in").doc("When they came."),
 //!         Column::timestamp("end", "out").doc("When they left; NULL means still inside."),
@@ -61,7 +62,7 @@ pub mod time;
 pub use {arrow_array, arrow_schema};
 pub use cursors::Cursors;
 pub use error::{Error, Result};
-pub use host::{Host, Response};
+pub use host::{Host, Refusal, Response};
 pub use provider::{Options, Provider};
 pub use rows::{Page, Rows};
 pub use sessionql_plugin_abi::ffi::Level;

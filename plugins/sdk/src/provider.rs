@@ -33,8 +33,11 @@ pub trait Provider: Send + Sync + Sized + 'static {
     /// Decides which requests answer a question. Pure: the same answer to the same request.
     ///
     /// By default no filter is used and one slice reads everything: slow but right.
-    fn plan(&self, _request: &Request) -> Plan {
-        Plan { slices: vec![serde_json::Value::Null], ..Plan::default() }
+    ///
+    /// # Errors
+    /// What makes the request impossible to answer.
+    fn plan(&self, _request: &Request) -> Result<Plan, ErrorDocument> {
+        Ok(Plan { slices: vec![serde_json::Value::Null], ..Plan::default() })
     }
 
     /// Reads the rows of one slice of a plan and emits them.

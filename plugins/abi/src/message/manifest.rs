@@ -62,7 +62,7 @@ pub struct ConnectionOption {
     pub required: bool,
     /// Whether it is resolved by the host and never handed to the plugin.
     pub secret: bool,
-    /// Used when the connection sets none.
+    /// Used when the connection sets none; as the plugin gets it, so durations are microseconds.
     pub default: Option<serde_json::Value>,
     /// The allowed values, if they are few; empty means any.
     pub values: Vec<String>,
