@@ -147,12 +147,12 @@ pub enum ParseErrorKind {
         problem: &'static str,
     },
     /// A form that only certain functions have, such as `f(a FROM b)`.
-    #[error("`{function}` does not take `{form}`")]
+    #[error("`{function}` {problem}")]
     CallForm {
         /// The function.
         function: String,
-        /// The form.
-        form: &'static str,
+        /// What is wrong with the form.
+        problem: &'static str,
     },
     /// Something longer or deeper than allowed.
     #[error("{what} exceed the limit of {limit}")]

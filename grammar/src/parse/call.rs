@@ -94,15 +94,15 @@ impl Parts<'_> {
         };
         let side = self.side.take();
         let (from, length) = match (self.from_for.take(), side) {
-            (None, None) if name == "extract" => return Err(self.refuse("a list without FROM")),
+            (None, None) if name == "extract" => return Err(self.refuse("is written extract(field FROM value)")),
             (None, None) => return Ok(ExprKind::Function(Box::new(self.function))),
-            (None, Some(_)) => return Err(self.refuse("BOTH, LEADING or TRAILING without FROM")),
+            (None, Some(_)) => return Err(self.refuse("is written trim(BOTH characters FROM value)")),
             (Some(parts), _) => parts,
         };
-        let Some((first, second)) = self.plain_arguments() else { return Err(self.refuse("FROM or FOR")) };
+        let Some((first, second)) = self.plain_arguments() else { return Err(self.refuse("takes no FROM or FOR here")) };
         match (name.as_str(), first, second, from, length, side) {
             ("extract", Some(field), None, Some(operand), None, None) => {
-                let Some(field) = field_name(&field) else { return Err(self.refuse("this field")) };
+                let Some(field) = field_name(&field) else { return Err(self.refuse("takes a field such as epoch, day or hour before FROM")) };
                 Ok(ExprKind::Extract { field, operand: Box::new(operand) })
             }
             ("trim", characters, None, Some(operand), None, side) => Ok(ExprKind::Trim {
@@ -117,7 +117,7 @@ impl Parts<'_> {
                 self.function.arguments = Arguments::List { is_distinct: false, items, order_by: Vec::new() };
                 Ok(ExprKind::Function(Box::new(self.function)))
             }
-            _ => Err(self.refuse("FROM or FOR here")),
+            _ => Err(self.refuse("takes no FROM or FOR here")),
         }
     }
 
@@ -139,9 +139,9 @@ impl Parts<'_> {
         }
     }
 
-    fn refuse(&self, form: &'static str) -> ParseError {
+    fn refuse(&self, problem: &'static str) -> ParseError {
         let function = self.function.name.span.of(self.text).to_owned();
-        ParseError::new(ParseErrorKind::CallForm { function, form }, self.function.name.span.to(self.span))
+        ParseError::new(ParseErrorKind::CallForm { function, problem }, self.function.name.span.to(self.span))
     }
 }
 

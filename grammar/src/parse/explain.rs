@@ -25,12 +25,14 @@ pub(super) fn explain(error: &Error<Rule>, text: &str, tokens: &[Token]) -> Pars
         let kind = ParseErrorKind::TooMuch { what: "the steps to read the query", limit: "the stack" };
         return ParseError::new(kind, span);
     };
-    let before = found_idx.checked_sub(1).and_then(|idx| tokens.get(idx));
-    let is_comma_missing = before.is_some_and(|token| ends_operand(token, text))
-        && found.is_some_and(|token| begins_operand(token, text))
-        && positives.contains(&Rule::comparison);
-    if std::env::var_os("DBG").is_some() { eprintln!("{text:?} -> {positives:?}"); }
-    let expected = expected(positives, open_bracket(&tokens[..found_idx]));
+    let before = &tokens[..found_idx];
+    let open = open_bracket(before);
+    let takes_comma = takes_comma(before, text);
+    let expected = expected(positives, open, takes_comma);
+    let is_comma_missing = takes_comma
+        && expected.contains("`,`")
+        && before.last().is_some_and(|token| ends_operand(token, text))
+        && found.is_some_and(|token| begins_operand(token, text));
     let found = match found {
         Some(token) => quote(symbol(text, token)),
         None => "the end of the query".to_owned(),
@@ -67,45 +69,65 @@ fn open_bracket(tokens: &[Token]) -> Option<char> {
     None
 }
 
-/// Describes what could have stood where the grammar stopped.
-fn expected(rules: &[Rule], open: Option<char>) -> String {
-    let has = |rule| rules.contains(&rule);
-    if has(Rule::k_explain) && has(Rule::k_show) {
-        return "a statement".to_owned();
+/// Returns whether the tokens end in a list: of a SELECT, of FROM, of a BY, or in brackets.
+fn takes_comma(tokens: &[Token], text: &str) -> bool {
+    let mut depth = 0_usize;
+    for token in tokens.iter().rev() {
+        let word = token.span.of(text).to_lowercase();
+        match token.kind {
+            TokenKind::Close(_) => depth += 1,
+            TokenKind::Open(_) if depth == 0 => return true,
+            TokenKind::Open(_) => depth -= 1,
+            TokenKind::Word if depth == 0 && ["select", "from", "by", "values"].contains(&word.as_str()) => return true,
+            TokenKind::Word if depth == 0 && NO_LISTS.contains(&word.as_str()) => return false,
+            _ => {}
+        }
     }
-    if has(Rule::number) && (has(Rule::column_name) || has(Rule::path) || has(Rule::named)) {
-        return "an expression".to_owned();
-    }
-    if has(Rule::paren_table) {
-        return "a table".to_owned();
-    }
-    if has(Rule::comparison) || has(Rule::concat) {
-        let words: Vec<&str> = [Rule::k_then, Rule::k_when, Rule::k_else, Rule::k_end, Rule::k_as]
-            .into_iter()
-            .filter(|rule| has(*rule) && (open == Some('(') || *rule != Rule::k_as))
-            .filter_map(keyword)
-            .collect();
-        return match (open, words.is_empty()) {
-            (_, false) => format!("an operator or {}", one_of(&words)),
-            _ if has(Rule::and) && !has(Rule::comparison) => "AND".to_owned(),
-            (Some('['), _) => "an operator, `,` or `]`".to_owned(),
-            (Some(_), _) => "an operator, `,` or `)`".to_owned(),
-            (None, _) => "an operator, `,` or the next clause".to_owned(),
-        };
-    }
-    if has(Rule::any_name) || has(Rule::name) {
-        return "a name".to_owned();
-    }
-    let mut words: Vec<&str> = rules.iter().copied().filter_map(keyword).collect();
-    words.sort_unstable();
-    words.dedup();
-    match (words.len(), open) {
-        (0, Some('[')) => "`]`".to_owned(),
-        (0, Some(_)) => "`)`".to_owned(),
-        (0, None) => "the end of the statement".to_owned(),
-        (n, _) if n > MAX_OFFERED => "the next clause".to_owned(),
-        (_, Some('(')) => format!("{} or `)`", words.join(", ")),
-        _ => one_of(&words),
+    false
+}
+
+/// Describes what could have stood where the grammar stopped. Where it tried many rules at once,
+/// it reports the rule above them, so each description asks for rules of both kinds.
+fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
+    let has = |wanted: &[Rule]| rules.iter().any(|rule| wanted.contains(rule));
+    let close = match open {
+        Some('[') => "`]`",
+        Some(_) => "`)`",
+        None => "the end of the statement",
+    };
+    if has(&[Rule::script, Rule::statement]) {
+        "a statement".to_owned()
+    } else if has(&[Rule::number, Rule::expr, Rule::range_expr, Rule::select_item, Rule::group_item, Rule::order_item]) {
+        "an expression".to_owned()
+    } else if has(&[Rule::table_factor, Rule::table_expr, Rule::paren_table]) {
+        "a table".to_owned()
+    } else if has(&[Rule::query, Rule::paren_query]) {
+        "a query".to_owned()
+    } else if has(&[Rule::any_name, Rule::name, Rule::quoted]) && !has(&[Rule::k_from]) {
+        "a name".to_owned()
+    } else if has(&[Rule::paren, Rule::column_list]) && rules.len() == 1 {
+        "`(`".to_owned()
+    } else if has(&[Rule::concat]) || has(&[Rule::k_from, Rule::set_op]) {
+        let mut offered = Vec::new();
+        if has(&[Rule::concat]) {
+            offered.push(if has(&[Rule::comparison]) || !has(&[Rule::k_and]) { "an operator" } else { "AND" });
+        }
+        let words = [Rule::k_then, Rule::k_when, Rule::k_else, Rule::k_end, Rule::k_as];
+        offered.extend(words.into_iter().filter(|word| has(&[*word]) && open.is_some() | (*word != Rule::k_as)).filter_map(keyword));
+        if offered.len() < 2 && offered != ["AND"] {
+            offered.extend(takes_comma.then_some("`,`"));
+            offered.push(if open.is_some() { close } else { "the next clause" });
+        }
+        one_of(&offered)
+    } else {
+        let mut words: Vec<&str> = rules.iter().copied().filter_map(keyword).collect();
+        words.sort_unstable();
+        words.dedup();
+        match words.len() {
+            0 => close.to_owned(),
+            n if n > MAX_OFFERED => "the next clause".to_owned(),
+            _ => one_of(&words),
+        }
     }
 }
 
@@ -157,6 +179,11 @@ fn keyword(rule: Rule) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// Words after which a comma belongs to nothing, nearest first.
+const NO_LISTS: [&str; 13] = [
+    "where", "having", "on", "qualify", "limit", "offset", "since", "until", "at", "case", "when", "then", "else",
+];
 
 /// Words that stand before an operand or begin a clause, so that no comma belongs next to them.
 const NO_OPERANDS: [&str; 34] = [

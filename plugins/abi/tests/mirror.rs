@@ -1,5 +1,7 @@
 //! Holds the header and its Rust mirror against each other: fields, their order, the numbers.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test may fail")]
+
 use sessionql_plugin_abi::{ABI_VERSION, HEADER, ffi};
 
 const MIRROR: &str = include_str!("../src/ffi.rs");

@@ -4,7 +4,7 @@
 //!
 //! The API filters on when a *record* was created or updated, SQL on when a *session* began or
 //! ended. So no time filter is exact here; the README tells what is sent for which.
-//! Source: <https://openvpn.net/cloud-docs/developer/cloudconnexa-api-v1.html>.
+//! Source: <https://openvpn.net/cloud-docs/developer/>, sections "API beta v0.16.0" and "API v1".
 
 mod options;
 mod plan;

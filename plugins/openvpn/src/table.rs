@@ -10,8 +10,12 @@ use crate::options::{ApiVersion, Settings};
 /// Sessions in one page at most.
 pub(crate) const PAGE_ROWS: u64 = 100;
 
-/// The states that a session can be in, in the order in which they are asked for.
-pub(crate) const STATES: [&str; 3] = ["ACTIVE", "COMPLETED", "FAILED"];
+/// The state of an open session.
+pub(crate) const OPEN: &str = "ACTIVE";
+
+/// The states that a session can be in, in the order in which they are asked for: a session that
+/// closes in between is then seen twice, not never, and its first copy was right when it was read.
+pub(crate) const STATES: [&str; 3] = [OPEN, "COMPLETED", "FAILED"];
 
 /// Declares the table as a connection has it.
 pub(crate) fn sessions(settings: &Settings) -> Table {
@@ -28,7 +32,7 @@ pub(crate) fn sessions(settings: &Settings) -> Table {
             start: "start",
             duration: Some("reported_duration"),
             status: "status",
-            open: &["ACTIVE"],
+            open: &[OPEN],
             closed: &["COMPLETED", "FAILED"],
         })
         .columns(common())

@@ -1,0 +1,97 @@
+//! What the program takes from its surroundings: variables, directories, the terminal.
+//! Nothing else in the workspace asks the environment.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+
+/// The width of text that goes to no terminal.
+const DEFAULT_WIDTH: usize = 80;
+
+/// Returns an environment variable; one that is empty or no text counts as not set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Returns the configuration file that the environment names.
+pub(crate) fn config_file() -> Option<PathBuf> {
+    variable("SESSIONQL_CONFIG").map(PathBuf::from)
+}
+
+/// Returns where the configuration is if nobody says otherwise.
+pub(crate) fn default_config_file() -> Option<PathBuf> {
+    Some(own_directories()?.config_dir().join("config.toml"))
+}
+
+/// Returns the file of the REPL's history.
+pub(crate) fn history_file() -> Option<PathBuf> {
+    let own = own_directories()?;
+    Some(own.state_dir().unwrap_or_else(|| own.data_local_dir()).join("history.txt"))
+}
+
+/// Returns where plugins are looked for, after the directories of the command line.
+pub(crate) fn plugin_directories() -> Vec<PathBuf> {
+    let mut directories: Vec<PathBuf> = match variable("SESSIONQL_PLUGIN_PATH") {
+        Some(path) => std::env::split_paths(&path).filter(|part| !part.as_os_str().is_empty()).collect(),
+        None => Vec::new(),
+    };
+    let executable = std::env::current_exe().and_then(|executable| executable.canonicalize());
+    if let Some(directory) = executable.ok().as_deref().and_then(Path::parent) {
+        directories.extend(beside_executable(directory));
+    }
+    if let Some(own) = own_directories() {
+        directories.push(own.data_dir().join("plugins"));
+    }
+    if cfg!(unix) {
+        directories.push(PathBuf::from("/usr/local/lib/sessionql"));
+        directories.push(PathBuf::from("/usr/lib/sessionql"));
+    }
+    directories
+}
+
+/// Returns where plugins are relative to the executable. Cargo puts the latest build into `deps`
+/// and runs tests from there, so `deps` comes first.
+fn beside_executable(directory: &Path) -> Vec<PathBuf> {
+    let mut directories = vec![directory.join("deps"), directory.to_owned()];
+    if directory.file_name().is_some_and(|name| name == "deps") {
+        directories.extend(directory.parent().map(Path::to_owned));
+    }
+    directories
+}
+
+/// Tells whether escape sequences for colours may be written to a stream that is a terminal or not.
+pub(crate) fn allows_colour(is_terminal: bool) -> bool {
+    is_terminal
+        && variable("NO_COLOR").is_none()
+        && variable("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+/// Returns how many columns a table on stdout may have: `COLUMNS`, else the terminal's.
+pub(crate) fn screen_width() -> usize {
+    let asked = variable("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|width| *width > 0);
+    let of_terminal = || {
+        let is_terminal = std::io::stdout().is_terminal();
+        let (width, _) = is_terminal.then(|| terminal_size::terminal_size_of(std::io::stdout()))??;
+        Some(usize::from(width.0)).filter(|width| *width > 0)
+    };
+    asked.or_else(of_terminal).unwrap_or(DEFAULT_WIDTH)
+}
+
+fn own_directories() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "sessionql")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_looked_for_in_cargos_layout() {
+        let of = |directory: &str| beside_executable(Path::new(directory));
+        assert_eq!(of("/t/debug"), [PathBuf::from("/t/debug/deps"), "/t/debug".into()]);
+        let deps: [PathBuf; 3] = ["/t/debug/deps/deps".into(), "/t/debug/deps".into(), "/t/debug".into()];
+        assert_eq!(of("/t/debug/deps"), deps);
+    }
+}

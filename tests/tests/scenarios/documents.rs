@@ -1,0 +1,72 @@
+//! Every SQL example of the documentation runs against the sandbox, and every configuration in it
+//! is one that the program accepts.
+
+use sessionql_core::config::Config;
+use sessionql_tests::World;
+
+/// The documents with examples.
+const DOCUMENTS: [(&str, &str); 3] = [
+    ("README.md", include_str!("../../../README.md")),
+    ("docs/configuration.md", include_str!("../../../docs/configuration.md")),
+    ("docs/command-line.md", include_str!("../../../docs/command-line.md")),
+];
+
+/// Returns the fenced blocks of a language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut block: Option<String> = None;
+    for line in document.lines() {
+        match &mut block {
+            None if line.trim_end() == format!("```{language}") => block = Some(String::new()),
+            None => {}
+            Some(_) if line.starts_with("```") => blocks.extend(block.take()),
+            Some(text) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    blocks
+}
+
+#[test]
+fn queries_run() {
+    let world = World::seeded();
+    let mut n_queries = 0;
+    for (name, document) in DOCUMENTS {
+        for sql in blocks(document, "sql") {
+            let answer = world.run(&sql);
+            assert!(answer.error.is_none(), "{name}: {sql}: {:?}", answer.error);
+            assert!(!answer.rows.is_empty(), "{name}: {sql}: no rows to show");
+            n_queries += 1;
+        }
+    }
+    assert!(n_queries >= 7, "{n_queries} examples were found");
+}
+
+#[test]
+fn queries_within_commands_run() {
+    let world = World::seeded();
+    for (name, document) in DOCUMENTS {
+        for line in blocks(document, "sh").iter().flat_map(|block| block.lines()) {
+            let mut quoted = line.split('"');
+            while let (Some(before), Some(text)) = (quoted.next(), quoted.next()) {
+                if before.trim_end().ends_with("-c") {
+                    let answer = world.run(text);
+                    assert!(answer.error.is_none(), "{name}: {text}: {:?}", answer.error);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn configurations_are_accepted() {
+    for (name, document) in DOCUMENTS {
+        for toml in blocks(document, "toml") {
+            if let Err(error) = Config::parse(&toml) {
+                panic!("{name}: {error}\n{toml}");
+            }
+        }
+    }
+}

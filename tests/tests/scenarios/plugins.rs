@@ -1,0 +1,103 @@
+//! The wall: a small plugin works, a misbehaving one gives an error that names it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use sessionql_core::{Error, Reason};
+use sessionql_sandbox::Clock;
+use sessionql_tests::{BEGIN, Answer, engine, instant, run};
+
+fn ask(config: &str, sql: &str) -> Answer {
+    let clock = Clock::fixed(instant(BEGIN));
+    run(&engine(config, &clock), sql, &Default::default())
+}
+
+/// Serves the pages of the API that the minimal plugin reads; returns its base URL.
+fn serve_pages() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback socket is free");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(20) {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0_u8; 4096];
+            let n = stream.read(&mut request).unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..n]).into_owned();
+            let body = if request.contains("cursor=two") {
+                r#"{"sessions":[{"id":"3","user":"bob","start":"2026-03-15T09:00:00Z","end":null}]}"#
+            } else {
+                r#"{"sessions":[{"id":"1","user":"ann","start":"2026-03-15T10:00:00Z","end":"2026-03-15T11:00:00Z"},{"id":"2","user":"bob","start":"2026-03-15T10:00:00+02:00"}],"next":"two"}"#
+            };
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _gone = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn the_minimal_plugin_answers_every_query() {
+    let config = format!("[connections.acme]\nplugin = \"minimal\"\nbase_url = \"{}\"\n", serve_pages());
+    let answer = ask(
+        &config,
+        "SELECT id, user, duration, connection FROM acme SINCE 24h WHERE user IN ('ann', 'bob') ORDER BY id",
+    );
+    assert!(answer.error.is_none(), "{:?}", answer.error);
+    let ids: Vec<&str> = answer.rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(ids, ["1", "2", "3"]);
+    assert!(answer.completeness.is_complete());
+    assert_eq!(answer.rows[0][3], "acme");
+}
+
+fn crime(name: &str) -> Answer {
+    let config = format!("[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\ncrime = \"{name}\"\n");
+    ask(&config, "SELECT * FROM bad")
+}
+
+#[test]
+fn a_plugin_without_a_crime_is_fine() {
+    let answer = crime("none");
+    assert!(answer.error.is_none(), "{:?}", answer.error);
+    assert!(!answer.rows.is_empty());
+}
+
+#[test]
+fn every_crime_is_an_error_that_names_the_connection() {
+    for name in [
+        "panic_in_plan",
+        "panic_in_scan",
+        "wrong_schema",
+        "wrong_column_count",
+        "error_after_two_batches",
+        "no_report",
+        "bad_json_reply",
+        "lies_null",
+        "undeclared_request",
+    ] {
+        let answer = crime(name);
+        let Some(Error::Scan { connection, error, .. }) = &answer.error else {
+            panic!("{name}: a scan's error was due, not {:?}", answer.error);
+        };
+        assert_eq!(connection, "bad", "{name}");
+        assert!(!error.message.contains("Some(") && !error.message.contains("Err("), "{name}: {error}");
+        if name != "error_after_two_batches" {
+            assert_eq!(error.code, Reason::PluginError, "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_plugin_that_panicked_is_not_called_again() {
+    let config = "[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\ncrime = \"panic_in_scan\"\n\
+         [connections.good]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\n";
+    let clock = Clock::fixed(instant(BEGIN));
+    let engine = engine(config, &clock);
+    let ask = |sql: &str| run(&engine, sql, &Default::default());
+    assert!(ask("SELECT * FROM good").error.is_none());
+    assert!(ask("SELECT * FROM bad").error.is_some());
+    let message = ask("SELECT * FROM good").error.map(|error| error.to_string()).unwrap_or_default();
+    assert!(message.contains("panicked earlier"), "{message}");
+    assert!(ask("SELECT 1").error.is_none(), "the engine goes on");
+}

@@ -1,0 +1,303 @@
+//! The binary: what it prints where, and how it ends.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use sessionql_sandbox::{Clock, Sandbox, SandboxOptions};
+use sessionql_tests::{plugin_directory, program};
+
+struct Program {
+    sandbox: Sandbox,
+    directory: tempfile::TempDir,
+}
+
+impl Program {
+    fn new() -> Self {
+        let options = SandboxOptions { seed: 1, clock: Clock::system() };
+        let sandbox = Sandbox::start(options).expect("the sandbox starts");
+        let directory = tempfile::tempdir().expect("a directory is made");
+        sandbox.write_config(directory.path()).expect("the configuration is written");
+        Self { sandbox, directory }
+    }
+
+    fn config(&self) -> std::path::PathBuf {
+        self.directory.path().join("config.toml")
+    }
+
+    fn rewrite_config(&self, change: impl Fn(String) -> String) {
+        let text = std::fs::read_to_string(self.config()).expect("the configuration is there");
+        std::fs::write(self.config(), change(text)).expect("the configuration is written");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        run(&self.config(), arguments)
+    }
+}
+
+fn run(config: &Path, arguments: &[&str]) -> Output {
+    command(config, arguments).output().expect("the program starts")
+}
+
+fn command(config: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.arg("--plugin-dir").arg(plugin_directory()).arg("--config").arg(config);
+    command.args(arguments).env_remove("SESSIONQL_CONFIG").env("NO_COLOR", "1");
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("output is UTF-8")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("the program ended by itself")
+}
+
+#[test]
+fn a_query_prints_rows_and_nothing_else() {
+    let program = Program::new();
+    let output = program.run(&["-c", "SELECT user, start FROM openvpn WHERE status = 'ACTIVE'"]);
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+    let text = stdout(&output);
+    assert_eq!(text.lines().next(), Some("user,start"));
+    assert!(text.lines().count() > 3, "{text}");
+    assert_eq!(program.sandbox.openvpn.data_requests().len(), 1);
+}
+
+#[test]
+fn every_format() {
+    let program = Program::new();
+    let sql = "SELECT 'ann' AS user, 65m AS lasted, NULL AS nothing, '' AS empty, TIMESTAMP '2026-01-02 03:04:05.5' AS at";
+    let of = |format: &str| stdout(&program.run(&["-c", sql, "--format", format]));
+    assert_eq!(of("csv"), "user,lasted,nothing,empty,at\nann,PT1H5M,,\"\",2026-01-02T03:04:05.500Z\n");
+    assert_eq!(
+        of("jsonl"),
+        "{\"user\":\"ann\",\"lasted\":\"PT1H5M\",\"nothing\":null,\"empty\":\"\",\"at\":\"2026-01-02T03:04:05.500Z\"}\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&of("json")).expect("json is JSON");
+    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["rows"][0]["lasted"], "PT1H5M");
+    assert_eq!(json["meta"]["complete"], true);
+    assert!(of("table").contains("1h05m"), "{}", of("table"));
+}
+
+#[test]
+fn exit_codes() {
+    let program = Program::new();
+    let of = |arguments: &[&str]| code(&program.run(arguments));
+    assert_eq!(of(&["-c", "SELECT 1"]), 0);
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn LIMIT 1", "--expect", "empty"]), 1);
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn LIMIT 1", "--expect", "nonempty"]), 0);
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn LIMIT 3", "--expect", "rows <= 2"]), 1);
+    assert_eq!(of(&["-c", "SELEC 1"]), 2);
+    assert_eq!(of(&["--no-such-flag"]), 2);
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d"]), 4);
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d", "--allow-partial"]), 0);
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d", "--expect", "empty"]), 4);
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d LIMIT 1"]), 0, "enough rows");
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn", "--max-requests", "1"]), 4);
+    program.rewrite_config(|text| format!("{text}accept = [\"history\"]\n"));
+    assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d"]), 0, "an accepted gap");
+}
+
+#[test]
+fn an_incomplete_result_says_so_once() {
+    let program = Program::new();
+    let output = program.run(&["-c", "SELECT id FROM openvpn SINCE 30d", "--format", "json"]);
+    assert_eq!(code(&output), 4);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("json is JSON");
+    assert_eq!(json["meta"]["complete"], false);
+    assert_eq!(json["meta"]["off"], "missing");
+    assert_eq!(json["meta"]["connections"][0]["gaps"][0]["reason"], "history");
+    assert!(stderr(&output).contains("history"), "{}", stderr(&output));
+    let output = program.run(&["-c", "SELECT count(*) FROM openvpn SINCE 30d", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("json is JSON");
+    assert_eq!(json["meta"]["off"], "wrong", "an aggregate over missing rows");
+    let output = program.run(&["-c", "SELECT id FROM openvpn SINCE 30d", "--require-complete"]);
+    assert_eq!((code(&output), stdout(&output)), (4, String::new()));
+}
+
+/// Runs something wrong; returns the code and standard error, after checking that nothing was printed.
+fn wrong(program: &Program, arguments: &[&str]) -> (i32, String) {
+    let output = program.run(arguments);
+    assert_eq!(stdout(&output), "", "{arguments:?}");
+    (code(&output), stderr(&output))
+}
+
+#[test]
+fn a_wrong_name_has_a_caret_and_a_hint() {
+    let program = Program::new();
+    let (code, text) = wrong(&program, &["-c", "SELECT usr FROM openvpn"]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        text,
+        "error: no column `usr`\n  |\n1 | SELECT usr FROM openvpn\n  |        ^^^\nhint: did you mean `user`?\n"
+    );
+    let (code, text) = wrong(&program, &["-c", "SELECT user FROM openvpm"]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        text,
+        "error: no table `openvpm`\n  |\n1 | SELECT user FROM openvpm\n  |                  ^^^^^^^\nhint: did you mean `openvpn`?\n"
+    );
+}
+
+#[test]
+fn a_bad_time_has_a_caret() {
+    let program = Program::new();
+    let (code, text) = wrong(&program, &["-c", "SELECT id FROM openvpn WHERE start > 'soon'"]);
+    assert_eq!(code, 2);
+    assert!(text.starts_with("error: `soon` is not a date or time\n"), "{text}");
+    assert!(text.contains("|                                      ^^^^^^\n"), "{text}");
+}
+
+#[test]
+fn wrong_credentials_end_with_3() {
+    let program = Program::new();
+    let secret = program.sandbox.openvpn.client_secret().to_owned();
+    program.rewrite_config(|text| text.replace(&secret, "no-such-secret"));
+    let (code, text) = wrong(&program, &["-c", "SELECT id FROM openvpn"]);
+    assert_eq!(code, 3);
+    assert!(text.contains("connection `openvpn`") && text.contains("hint:"), "{text}");
+    assert!(!text.contains("no-such-secret"), "{text}");
+}
+
+#[test]
+fn an_unreachable_host_ends_with_3() {
+    let program = Program::new();
+    let base_url = program.sandbox.openvpn.base_url().to_owned();
+    program.rewrite_config(|text| text.replace(&base_url, "http://127.0.0.1:9"));
+    let (code, text) = wrong(&program, &["-c", "SELECT id FROM openvpn"]);
+    assert_eq!(code, 3);
+    assert!(text.contains("127.0.0.1:9"), "{text}");
+}
+
+#[test]
+fn a_bad_configuration_ends_with_2() {
+    let program = Program::new();
+    program.rewrite_config(|text| format!("{text}client_idd = \"x\"\n"));
+    let (code, text) = wrong(&program, &["-c", "SELECT id FROM openvpn"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("config.toml:6") && text.contains("`client_idd`"), "{text}");
+    assert!(text.contains("hint: did you mean `client_id`"), "{text}");
+    program.rewrite_config(|_| "[settings]\ntimezone = \"UTC\"\n".to_owned());
+    let (code, text) = wrong(&program, &["-c", "SELECT 1"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("config.toml:2") && text.contains("`timezone`"), "{text}");
+}
+
+#[test]
+fn a_missing_plugin_ends_with_5() {
+    let program = Program::new();
+    program.rewrite_config(|text| text.replace("plugin = \"openvpn\"", "plugin = \"opnvpn\""));
+    let (code, text) = wrong(&program, &["-c", "SELECT id FROM openvpn"]);
+    assert_eq!(code, 5);
+    assert!(text.contains("plugin `opnvpn` is not found"), "{text}");
+    assert!(text.contains("hint: did you mean `openvpn`?"), "{text}");
+    assert_eq!(code_of_unused(&program), 0, "a connection that is not named needs no plugin");
+}
+
+fn code_of_unused(program: &Program) -> i32 {
+    code(&program.run(&["-c", "SELECT 1"]))
+}
+
+#[test]
+fn a_plugin_of_another_abi_ends_with_5() {
+    let program = Program::new();
+    program.rewrite_config(|_| {
+        "[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\n".to_owned()
+    });
+    let output = command(&program.config(), &["-c", "SELECT * FROM bad"])
+        .env("SESSIONQL_FAULTY_ABI", "2")
+        .output()
+        .expect("the program starts");
+    assert_eq!((code(&output), stdout(&output)), (5, String::new()));
+    let text = stderr(&output);
+    assert!(text.contains("speaks ABI 2, this build speaks ABI 1"), "{text}");
+}
+
+#[test]
+fn a_secret_in_a_public_file_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = Program::new();
+    std::fs::set_permissions(program.config(), std::fs::Permissions::from_mode(0o644))
+        .expect("the mode is changed");
+    let (code, text) = wrong(&program, &["-c", "SELECT id FROM openvpn"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("`client_secret` is a secret in a file that others can read"), "{text}");
+    assert!(!text.contains(program.sandbox.openvpn.client_secret()), "{text}");
+}
+
+#[test]
+fn a_timeout_ends_with_124() {
+    use sessionql_sandbox::{Fault, On};
+    let program = Program::new();
+    program.sandbox.openvpn.faults().plan(On::DataFrom(1), Fault::Hang);
+    let output = program.run(&["-c", "SELECT id FROM openvpn", "--timeout", "300ms"]);
+    assert_eq!(code(&output), 124, "{}", stderr(&output));
+}
+
+#[test]
+fn an_interrupt_ends_with_130_and_a_termination_with_143() {
+    use sessionql_sandbox::{Fault, On};
+    for (signal, expected) in [("INT", 130), ("TERM", 143)] {
+        let program = Program::new();
+        program.sandbox.openvpn.faults().plan(On::DataFrom(1), Fault::Hang);
+        let child = command(&program.config(), &["-c", "SELECT id FROM openvpn"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        while program.sandbox.openvpn.requests().len() < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let pid = child.id().to_string();
+        let killed = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
+        assert!(killed.expect("kill runs").success());
+        let output = child.wait_with_output().expect("the program ends");
+        assert_eq!(code(&output), expected, "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_success() {
+    let program = Program::new();
+    let mut child = command(&program.config(), &["-c", "SELECT * FROM openvpn"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+}
+
+#[test]
+fn statements_come_from_files_and_standard_input() {
+    use std::io::Write as _;
+    let program = Program::new();
+    let file = program.directory.path().join("two.sql");
+    std::fs::write(&file, "-- two\nSELECT 1 AS a;\nSELECT 2 AS b;\n").expect("the file is written");
+    let output = program.run(&["-f", file.to_str().expect("the path is UTF-8")]);
+    assert_eq!((code(&output), stdout(&output)), (0, "a\n1\n\nb\n2\n".to_owned()));
+    let mut child = command(&program.config(), &[])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("standard input is piped");
+    stdin.write_all(b"SELECT 3 AS c").expect("the program reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!((code(&output), stdout(&output)), (0, "c\n3\n".to_owned()));
+}
+
+#[test]
+fn now_is_what_the_command_line_says() {
+    let program = Program::new();
+    let output = program.run(&["-c", "SELECT now() AS t, now() - 24h AS y", "--now", "2026-01-02T03:04:05Z"]);
+    assert_eq!(stdout(&output), "t,y\n2026-01-02T03:04:05Z,2026-01-01T03:04:05Z\n");
+}
