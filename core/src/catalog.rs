@@ -15,7 +15,7 @@ use crate::statement::StatementContext;
 use crate::table::ProviderTable;
 
 /// The tables that a statement names.
-pub struct StatementTables<'a> {
+pub(crate) struct StatementTables<'a> {
     connections: &'a Connections,
     context: Arc<StatementContext>,
     found: Mutex<Found>,
@@ -29,7 +29,7 @@ struct Found {
 
 impl<'a> StatementTables<'a> {
     /// Returns a resolver that has found nothing yet.
-    pub fn new(connections: &'a Connections, context: Arc<StatementContext>) -> Self {
+    pub(crate) fn new(connections: &'a Connections, context: Arc<StatementContext>) -> Self {
         Self { connections, context, found: Mutex::default() }
     }
 
@@ -37,7 +37,7 @@ impl<'a> StatementTables<'a> {
     ///
     /// # Errors
     /// What kept the connection from being opened. `Ok(None)` if there is no such table.
-    pub fn resolve(&self, name: &[String]) -> Result<Option<Arc<ProviderTable>>, Error> {
+    pub(crate) fn resolve(&self, name: &[String]) -> Result<Option<Arc<ProviderTable>>, Error> {
         let (connection, table) = match name {
             [connection] => (connection, None),
             [connection, table] => (connection, Some(table)),
@@ -59,7 +59,7 @@ impl<'a> StatementTables<'a> {
     }
 
     /// Returns what kept a connection from being opened, if one did not open.
-    pub fn take_failure(&self) -> Option<Error> {
+    pub(crate) fn take_failure(&self) -> Option<Error> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).failure.take()
     }
 
@@ -67,7 +67,7 @@ impl<'a> StatementTables<'a> {
     ///
     /// # Errors
     /// If the engine refuses one.
-    pub fn catalog(&self) -> datafusion::common::Result<MemoryCatalogProvider> {
+    pub(crate) fn catalog(&self) -> datafusion::common::Result<MemoryCatalogProvider> {
         let catalog = MemoryCatalogProvider::new();
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         for ((connection, name), table) in &found.tables {

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, Table, TimeColumns};
 
 /// The common columns in their order, with their types.
-pub const COMMON_COLUMNS: [(&str, ColumnType); 9] = [
+pub(crate) const COMMON_COLUMNS: [(&str, ColumnType); 9] = [
     ("id", ColumnType::Text),
     ("user", ColumnType::Text),
     ("start", ColumnType::Timestamp),
@@ -22,7 +22,7 @@ pub const COMMON_COLUMNS: [(&str, ColumnType); 9] = [
 
 /// One column of a table.
 #[derive(Debug, Clone)]
-pub struct TableColumn {
+pub(crate) struct TableColumn {
     /// What the plugin, or the host for its own, says of it.
     pub column: Column,
     /// Where its values come from.
@@ -31,7 +31,7 @@ pub struct TableColumn {
 
 /// Where the values of a column come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ColumnSource {
+pub(crate) enum ColumnSource {
     /// The plugin emits them.
     Plugin,
     /// `coalesce(end, now) - start`, of these two columns.
@@ -43,7 +43,7 @@ pub enum ColumnSource {
 }
 
 /// Returns the columns of `table`, in the order of `*`; hidden ones are last.
-pub fn table_columns(table: &Table, plugin: &str, connection: &str) -> Vec<TableColumn> {
+pub(crate) fn table_columns(table: &Table, plugin: &str, connection: &str) -> Vec<TableColumn> {
     let own = |column: &Column| TableColumn { column: column.clone(), source: ColumnSource::Plugin };
     let mut columns: Vec<TableColumn> = Vec::new();
     if table.is_main {
@@ -80,7 +80,7 @@ pub fn table_columns(table: &Table, plugin: &str, connection: &str) -> Vec<Table
 }
 
 /// Returns the Arrow schema of some columns.
-pub fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
+pub(crate) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
     let fields: Vec<Field> = columns
         .into_iter()
         .map(|column| Field::new(&column.name, data_type(column.column_type), column.nullable))
@@ -89,7 +89,7 @@ pub fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef
 }
 
 /// Returns the Arrow type of a column type.
-pub fn data_type(column_type: ColumnType) -> DataType {
+pub(crate) fn data_type(column_type: ColumnType) -> DataType {
     match column_type {
         ColumnType::Text | ColumnType::Json => DataType::Utf8,
         ColumnType::Timestamp => timestamp_type(),
@@ -104,11 +104,11 @@ pub fn data_type(column_type: ColumnType) -> DataType {
 }
 
 /// The one type of instants: microseconds, UTC.
-pub fn timestamp_type() -> DataType {
+pub(crate) fn timestamp_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
 /// Tells whether the host may send a filter of this kind on a column.
-pub fn takes_filter(column: &Column, op: FilterOp) -> bool {
+pub(crate) fn takes_filter(column: &Column, op: FilterOp) -> bool {
     column.filters.contains(&op)
 }

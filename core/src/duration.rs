@@ -32,7 +32,7 @@ pub fn human_us(micros: i64) -> String {
         if millis == 0 { format!("{sign}{secs}s") } else { format!("{sign}{secs}.{millis:03}s") }
     } else if us == 0 {
         "0s".to_owned()
-    } else if us % 1_000 == 0 {
+    } else if us.is_multiple_of(1_000) {
         format!("{sign}{}ms", us / 1_000)
     } else {
         format!("{sign}{us}us")

@@ -9,16 +9,16 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 
 /// The name of the function that a time window is lowered to.
-pub const OPEN_DURING: &str = "open_during";
+pub(crate) const OPEN_DURING: &str = "open_during";
 
 /// Returns the functions to register.
-pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let mut functions = vec![Arc::new(ScalarUDF::from(open_during::OpenDuring::new()))];
     functions.extend(duration_math::functions());
     functions
 }
 
 /// Returns the planners of operators that the engine does not know for our types.
-pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+pub(crate) fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
     vec![Arc::new(duration_math::DurationOperators)]
 }

@@ -15,7 +15,7 @@ use constraint::{ColumnConstraint, read};
 
 /// What can be pushed of a list of conjuncts.
 #[derive(Debug, Default, PartialEq)]
-pub struct Pushable {
+pub(crate) struct Pushable {
     /// The filters to send.
     pub filters: Vec<PushableFilter>,
     /// Whether no row can pass, whatever the provider has.
@@ -24,7 +24,7 @@ pub struct Pushable {
 
 /// One filter to send, and what it stands for.
 #[derive(Debug, PartialEq)]
-pub struct PushableFilter {
+pub(crate) struct PushableFilter {
     /// The filter.
     pub filter: Filter,
     /// The conjuncts that the filter stands for, by index.
@@ -35,7 +35,7 @@ pub struct PushableFilter {
 
 /// Returns what of `conjuncts` can be sent to a table with these columns. `takes_window` tells
 /// whether the table takes `open_during` filters.
-pub fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: bool) -> Pushable {
+pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: bool) -> Pushable {
     let mut by_column: Vec<ColumnConstraint> = Vec::new();
     let mut pushable = Pushable::default();
     for (conjunct_idx, conjunct) in conjuncts.iter().enumerate() {

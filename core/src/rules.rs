@@ -3,5 +3,5 @@
 mod monotone;
 mod time_literals;
 
-pub use monotone::scans_that_may_turn_wrong;
-pub use time_literals::{NotATime, TimeLiterals};
+pub(crate) use monotone::scans_that_may_turn_wrong;
+pub(crate) use time_literals::{NotATime, TimeLiterals};

@@ -28,7 +28,7 @@ use crate::statement::StatementContext;
 
 /// What a scan does: everything that was decided when it was planned.
 #[derive(Debug)]
-pub struct ScanPlan {
+pub(crate) struct ScanPlan {
     /// A number that no other scan of the statement has.
     pub id: usize,
     /// The connection.
@@ -61,7 +61,7 @@ pub struct ScanPlan {
 
 /// Where the values of a column come from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum OutputSource {
+pub(crate) enum OutputSource {
     /// A column that the plugin emits.
     Wire(usize),
     /// `coalesce(end, now) - start`, by wire columns.
@@ -77,7 +77,7 @@ pub enum OutputSource {
 
 /// The physical node.
 #[derive(Debug)]
-pub struct ScanExec {
+pub(crate) struct ScanExec {
     plan: Arc<ScanPlan>,
     fetch: Option<usize>,
     properties: Arc<PlanProperties>,
@@ -88,7 +88,7 @@ impl ScanExec {
     ///
     /// # Errors
     /// If the projection names a column that is not there.
-    pub fn try_new(plan: Arc<ScanPlan>, fetch: Option<usize>) -> Result<Self> {
+    pub(crate) fn try_new(plan: Arc<ScanPlan>, fetch: Option<usize>) -> Result<Self> {
         let schema = Arc::new(plan.full_schema.project(&plan.projection)?);
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(schema),
@@ -100,7 +100,7 @@ impl ScanExec {
     }
 
     /// Returns the scan's number within its statement.
-    pub fn id(&self) -> usize {
+    pub(crate) fn id(&self) -> usize {
         self.plan.id
     }
 }

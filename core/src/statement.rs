@@ -13,7 +13,7 @@ use crate::http::RequestBudget;
 
 /// A statement while it is planned and run.
 #[derive(Debug)]
-pub struct StatementContext {
+pub(crate) struct StatementContext {
     /// The instant that `now()` means.
     pub now: DateTime<Utc>,
     /// What the host's clock showed at the statement's begin.
@@ -37,7 +37,7 @@ pub struct StatementContext {
 
 impl StatementContext {
     /// Returns the context of a statement that begins.
-    pub fn new(now: DateTime<Utc>, clock: DateTime<Utc>, runtime: Handle) -> Self {
+    pub(crate) fn new(now: DateTime<Utc>, clock: DateTime<Utc>, runtime: Handle) -> Self {
         Self {
             now,
             clock,
@@ -53,7 +53,7 @@ impl StatementContext {
     }
 
     /// Returns a number for a scan that no other scan of the statement has.
-    pub fn next_scan_id(&self) -> usize {
+    pub(crate) fn next_scan_id(&self) -> usize {
         self.n_scans.fetch_add(1, Ordering::Relaxed)
     }
 }

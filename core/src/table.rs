@@ -27,7 +27,7 @@ use crate::scan::{OutputSource, ScanExec, ScanPlan};
 use crate::statement::StatementContext;
 
 /// A table of a connection, for one statement.
-pub struct ProviderTable {
+pub(crate) struct ProviderTable {
     connection: Arc<Connection>,
     table: Table,
     columns: Vec<TableColumn>,
@@ -47,7 +47,7 @@ struct Negotiated {
 
 impl ProviderTable {
     /// Returns the table.
-    pub fn new(connection: Arc<Connection>, table: Table, context: Arc<StatementContext>) -> Self {
+    pub(crate) fn new(connection: Arc<Connection>, table: Table, context: Arc<StatementContext>) -> Self {
         let plugin = &connection.config.plugin;
         let columns = table_columns(&table, plugin, &connection.config.name);
         let schema = schema_of(columns.iter().map(|column| &column.column));
@@ -55,12 +55,12 @@ impl ProviderTable {
     }
 
     /// Returns the columns, in the order of `*`, hidden ones last.
-    pub fn columns(&self) -> &[TableColumn] {
+    pub(crate) fn columns(&self) -> &[TableColumn] {
         &self.columns
     }
 
     /// Returns the plugin's description of the table.
-    pub fn description(&self) -> &Table {
+    pub(crate) fn description(&self) -> &Table {
         &self.table
     }
 

@@ -17,10 +17,13 @@ pub enum SecretRef {
     File(PathBuf),
 }
 
+/// Looks an environment variable up.
+type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Resolves references. The environment is asked through a function, because this crate reads none.
 #[derive(Clone)]
 pub struct Secrets {
-    environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    environment: Arc<Environment>,
 }
 
 impl Secrets {

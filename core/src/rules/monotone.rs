@@ -23,7 +23,7 @@ use datafusion::physical_plan::unnest::UnnestExec;
 use crate::scan::ScanExec;
 
 /// Returns the ids of the scans below a step that is not monotone.
-pub fn scans_that_may_turn_wrong(plan: &Arc<dyn ExecutionPlan>) -> HashSet<usize> {
+pub(crate) fn scans_that_may_turn_wrong(plan: &Arc<dyn ExecutionPlan>) -> HashSet<usize> {
     let mut scans = HashSet::new();
     collect(plan, false, &mut scans);
     scans

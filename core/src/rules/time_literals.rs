@@ -18,7 +18,7 @@ use crate::columns::timestamp_type;
 
 /// The rule, for one time zone.
 #[derive(Debug)]
-pub struct TimeLiterals {
+pub(crate) struct TimeLiterals {
     /// The zone of times without offset.
     pub time_zone: Tz,
 }
@@ -26,7 +26,7 @@ pub struct TimeLiterals {
 /// A text that is compared with an instant but is no time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a date or time")]
-pub struct NotATime {
+pub(crate) struct NotATime {
     /// The text.
     pub text: String,
 }

@@ -40,7 +40,8 @@ pub(crate) struct Ended {
 struct Call<'a> {
     services: &'a mut dyn Services,
     replies: Vec<Vec<u8>>,
-    bodies: HashMap<u64, Vec<u8>>,
+    /// Each with how much of it was handed out.
+    bodies: HashMap<u64, (Vec<u8>, usize)>,
     n_bodies: u64,
     lent: Vec<u8>,
     /// A panic of the services, carried past the plugin.
@@ -176,7 +177,7 @@ unsafe extern "C" fn http(
         let (code, head, body) = call.services.http(&request);
         call.lent = head;
         call.n_bodies += 1;
-        call.bodies.insert(call.n_bodies, body);
+        call.bodies.insert(call.n_bodies, (body, 0));
         let answer =
             FFI_Response { head: call.lent.as_ptr(), head_len: call.lent.len(), body: call.n_bodies };
         // SAFETY: the plugin passes a writable response.
@@ -187,9 +188,10 @@ unsafe extern "C" fn http(
 
 unsafe extern "C" fn read(ctx: *mut c_void, body: u64, bytes: *mut *const u8, len: *mut usize) -> i32 {
     with_call(ctx, |call| {
-        let rest = call.bodies.entry(body).or_default();
-        let tail = rest.split_off(rest.len().min(PIECE_BYTES));
-        call.lent = std::mem::replace(rest, tail);
+        let (whole, n_read) = call.bodies.entry(body).or_default();
+        let end = whole.len().min(*n_read + PIECE_BYTES);
+        call.lent = whole[*n_read..end].to_vec();
+        *n_read = end;
         // SAFETY: the plugin passes a writable pointer.
         unsafe { bytes.write(call.lent.as_ptr()) };
         // SAFETY: as above.

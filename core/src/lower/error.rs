@@ -1,0 +1,155 @@
+//! What can be wrong with a query that parses.
+//! Raised by lowering before anything is planned; shown by the program, which draws the caret.
+
+use sessionql_grammar::ast::Span;
+
+/// A query that cannot be lowered, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
+pub struct LowerError {
+    /// What is wrong.
+    pub kind: LowerErrorKind,
+    /// The text to point at.
+    pub span: Span,
+}
+
+/// The kinds of error of lowering.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LowerErrorKind {
+    /// A table that is neither in the catalog nor a named query.
+    #[error("no table `{name}`")]
+    UnknownTable {
+        /// Its dotted name.
+        name: String,
+        /// The nearest names, the nearest first.
+        candidates: Vec<String>,
+    },
+    /// Two tables of one FROM with the same name.
+    #[error("FROM has two tables named `{name}`")]
+    DuplicateTable {
+        /// The name.
+        name: String,
+    },
+    /// A parameter without a value.
+    #[error("no value for parameter `${name}`")]
+    UnknownParameter {
+        /// Its name without the dollar.
+        name: String,
+        /// The nearest names, the nearest first.
+        candidates: Vec<String>,
+    },
+    /// A type that does not exist.
+    #[error("no type `{name}`")]
+    UnknownType {
+        /// Its name.
+        name: String,
+        /// The nearest names, the nearest first.
+        candidates: Vec<String>,
+    },
+    /// A text that should be a time.
+    #[error("`{text}` is not a date or time")]
+    BadTime {
+        /// The text.
+        text: String,
+    },
+    /// A text that should be an interval.
+    #[error("`{text}` is not an interval")]
+    BadInterval {
+        /// The text.
+        text: String,
+    },
+    /// A time window on a SELECT without sessions.
+    #[error("{clause} needs a table of sessions in FROM")]
+    NoSessionTable {
+        /// The clause.
+        clause: &'static str,
+    },
+    /// A bound of a time window that depends on rows or that cannot be evaluated beforehand.
+    #[error("{clause} takes a constant instant or duration")]
+    NotConstant {
+        /// The clause.
+        clause: &'static str,
+    },
+    /// AT with an instant that has not come yet.
+    #[error("AT asks for {instant}, which is in the future")]
+    InFuture {
+        /// The instant.
+        instant: String,
+    },
+    /// SINCE that is not before UNTIL.
+    #[error("the window is empty: SINCE {since} is not before UNTIL {until}")]
+    EmptyWindow {
+        /// The beginning.
+        since: String,
+        /// The end.
+        until: String,
+    },
+    /// A time outside of the years that can be represented.
+    #[error("this time is outside of the years 0 to 9999")]
+    TimeOutOfRange,
+    /// NOT IN where NULLs would be treated wrongly.
+    #[error("NOT IN (query) is supported only as a condition of WHERE joined by AND, without outer columns")]
+    NotInQuery,
+    /// ANY or ALL that follows no comparison.
+    #[error("ANY and ALL stand on the right of a comparison only")]
+    MisplacedQuantifier,
+    /// A form of the language that does not run yet.
+    #[error("{what} is not supported yet")]
+    Unsupported {
+        /// The form.
+        what: String,
+    },
+}
+
+impl LowerError {
+    /// Builds an error.
+    pub(super) fn new(kind: LowerErrorKind, span: Span) -> Self {
+        Self { kind, span }
+    }
+
+    /// Builds the error for a form that does not run yet.
+    pub(super) fn unsupported(what: impl Into<String>, span: Span) -> Self {
+        Self::new(LowerErrorKind::Unsupported { what: what.into() }, span)
+    }
+
+    /// Returns the names that could have been meant, the nearest first.
+    pub fn candidates(&self) -> &[String] {
+        match &self.kind {
+            LowerErrorKind::UnknownTable { candidates, .. }
+            | LowerErrorKind::UnknownParameter { candidates, .. }
+            | LowerErrorKind::UnknownType { candidates, .. } => candidates,
+            _ => &[],
+        }
+    }
+
+    /// Returns what to do about it, where that is certain to help.
+    pub fn hint(&self) -> Option<String> {
+        Some(match &self.kind {
+            LowerErrorKind::DuplicateTable { .. } => "name one of them with AS".to_owned(),
+            LowerErrorKind::BadTime { .. } => {
+                "times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z'".to_owned()
+            }
+            LowerErrorKind::NotInQuery => "use NOT EXISTS".to_owned(),
+            LowerErrorKind::NotConstant { .. } => {
+                "use a duration such as 24h, now, today, yesterday or a time in quotes".to_owned()
+            }
+            _ => {
+                let [first, ..] = self.candidates() else { return None };
+                format!("did you mean `{first}`?")
+            }
+        })
+    }
+}
+
+/// Returns the names nearest to `name`, at most three, the nearest first.
+pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut near: Vec<(usize, &str)> = names
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + name.len().min(candidate.len()) / 4)
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+}

@@ -1,0 +1,187 @@
+//! Syntax tree to the engine's statement.
+//! In: a query, and the tables, the clock and the parameters it is meant for. Out: the same query
+//! in DataFusion's syntax tree, with positions. Session clauses become predicates here, `now()`
+//! and durations become constants, hidden columns disappear from `*`.
+//! Called by the engine for each query; asks the catalog for table shapes and nothing else.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast as sql;
+use sessionql_grammar::ast::{self, Span};
+
+mod blank;
+mod call;
+mod error;
+mod expr;
+mod interval;
+mod join;
+mod literal;
+mod logic;
+mod position;
+mod query;
+mod scope;
+mod select;
+mod subquery;
+mod table;
+mod types;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{LowerError, LowerErrorKind};
+
+use position::Positions;
+use scope::{Column, Scope};
+use window::Bounds;
+
+/// What lowering asks of the catalog.
+pub trait Tables {
+    /// Returns the table of a name, given by its parts. One part may be a connection, whose main
+    /// table is meant. Parts are lower case unless they were quoted.
+    fn table(&self, name: &[String]) -> Option<TableShape>;
+
+    /// Returns the names that could have been meant, dotted.
+    fn names(&self) -> Vec<String>;
+}
+
+/// What lowering needs to know of a table.
+#[derive(Clone, Debug)]
+pub struct TableShape {
+    /// Schema and table as the engine finds it.
+    pub reference: Vec<String>,
+    /// Its columns, in the order of `*`.
+    pub columns: Vec<ColumnShape>,
+    /// The columns of a session's start and end, if its rows are sessions.
+    pub time: Option<(String, String)>,
+}
+
+/// What lowering needs to know of a column.
+#[derive(Clone, Debug)]
+pub struct ColumnShape {
+    /// Its name.
+    pub name: String,
+    /// Whether it is there only if named.
+    pub is_hidden: bool,
+    /// Its type.
+    pub data_type: DataType,
+}
+
+/// What a query is meant for.
+pub struct Context<'a> {
+    /// The text that the spans of the query point into.
+    pub text: &'a str,
+    /// The tables.
+    pub tables: &'a dyn Tables,
+    /// The instant of `now()`.
+    pub now: DateTime<Utc>,
+    /// The zone of times without offset.
+    pub time_zone: chrono_tz::Tz,
+    /// The beginning of the window of each SELECT that has none of its own.
+    pub since: Option<DateTime<Utc>>,
+    /// The end of the window of each SELECT that has none of its own.
+    pub until: Option<DateTime<Utc>>,
+    /// The values of parameters by name, without the dollar.
+    pub parameters: HashMap<String, ast::Expr>,
+}
+
+/// A query as the engine plans it.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The query.
+    pub statement: sql::Statement,
+    /// Where each text literal stands, for errors that the engine raises about its value.
+    pub strings: HashMap<String, Vec<Span>>,
+    /// What the user should know of the query, and where.
+    pub warnings: Vec<(String, Span)>,
+}
+
+/// Lowers a query.
+///
+/// # Errors
+///
+/// Names that do not exist, windows that make no sense, and forms that the engine would refuse or
+/// answer wrongly.
+pub fn lower(query: &ast::Query, context: &Context<'_>) -> Result<Lowered, LowerError> {
+    let mut lowering = Lowering::new(context, HashSet::new());
+    let mut statement = lowering.query(query)?.0;
+    // A hidden column is part of its table only if it is named, which is known only now.
+    let named: HashSet<_> = lowering.hidden_seen.intersection(&lowering.named).cloned().collect();
+    if !named.is_empty() {
+        lowering = Lowering::new(context, named);
+        statement = lowering.query(query)?.0;
+    }
+    let Lowering { strings, warnings, .. } = lowering;
+    Ok(Lowered { statement: sql::Statement::Query(Box::new(statement)), strings, warnings })
+}
+
+type Result<T, E = LowerError> = std::result::Result<T, E>;
+
+/// The state of lowering one statement.
+struct Lowering<'a> {
+    context: &'a Context<'a>,
+    positions: Positions<'a>,
+    /// The hidden columns that the statement names; they are part of their tables.
+    hidden: HashSet<String>,
+    /// The hidden columns of the tables met so far.
+    hidden_seen: HashSet<String>,
+    /// The column names met so far.
+    named: HashSet<String>,
+    strings: HashMap<String, Vec<Span>>,
+    warnings: Vec<(String, Span)>,
+    /// The named queries in sight, inner ones last, with their columns where known.
+    ctes: Vec<(String, Option<Vec<Column>>)>,
+    /// The SELECTs around the place being lowered, inner ones last.
+    scopes: Vec<Scope>,
+    /// The time window of the innermost SELECT.
+    bounds: Option<Bounds>,
+    /// How many session tables that window has met.
+    n_windowed: usize,
+    /// How many constants were written in a form that nobody wants as a column name.
+    n_constants: usize,
+    /// Whether the place being lowered is negated.
+    is_negated: bool,
+    /// Whether the place being lowered is an item of a SELECT list.
+    is_select_item: bool,
+    /// Whether the value of a parameter is being lowered.
+    is_parameter: bool,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(context: &'a Context<'a>, hidden: HashSet<String>) -> Self {
+        Self {
+            context,
+            positions: Positions::new(context.text),
+            hidden,
+            hidden_seen: HashSet::new(),
+            named: HashSet::new(),
+            strings: HashMap::new(),
+            warnings: Vec::new(),
+            ctes: Vec::new(),
+            scopes: Vec::new(),
+            bounds: None,
+            n_windowed: 0,
+            n_constants: 0,
+            is_negated: false,
+            is_select_item: false,
+            is_parameter: false,
+        }
+    }
+
+    /// Lowers a name: what is unquoted stays so, and the engine lower-cases it.
+    fn ident(&self, ident: &ast::Ident) -> sql::Ident {
+        sql::Ident {
+            value: ident.value.clone(),
+            quote_style: ident.is_quoted.then_some('"'),
+            span: self.positions.span(ident.span),
+        }
+    }
+
+    /// Lowers the name of a column, and remembers it.
+    fn column_ident(&mut self, ident: &ast::Ident) -> sql::Ident {
+        self.named.insert(ident.normalized());
+        self.ident(ident)
+    }
+}

@@ -1,0 +1,69 @@
+//! What the tests share: a connection, requests at a fixed clock, filters.
+
+#![allow(dead_code, reason = "not every test uses all of it")]
+#![expect(clippy::unwrap_used, reason = "helpers of a test may fail")]
+
+use serde_json::{Value, json};
+use sessionql_openvpn::sessionql_plugin_v1;
+use sessionql_plugin_sdk::message::{Plan, Request};
+use sessionql_plugin_sdk::testing::{FakeHost, request_line};
+
+/// The host's clock in all tests. The horizon of beta is then 2026-03-03T12:15:00Z.
+pub const CLOCK: &str = "2026-03-10T12:00:00Z";
+
+/// Opens a connection with the given options.
+pub fn connect(options: Value) -> FakeHost {
+    FakeHost::connect(sessionql_plugin_v1, options).unwrap()
+}
+
+/// Asks for ids, with filters as they cross the wall.
+pub fn request(filters: Value) -> Request {
+    Request {
+        table: "sessions".to_owned(),
+        columns: vec!["id".to_owned()],
+        filters: serde_json::from_value(filters).unwrap(),
+        now: CLOCK.to_owned(),
+        clock: CLOCK.to_owned(),
+        ..Request::default()
+    }
+}
+
+/// Returns a filter on a range that includes its begin but not its end. Times lack date and zone:
+/// `10 11:30` is 2026-03-10T11:30:00Z.
+pub fn range(column: &str, since: Option<&str>, until: Option<&str>) -> Value {
+    let bound = |text: Option<&str>, inclusive: bool| {
+        text.map(|text| json!({"value": at(text), "inclusive": inclusive}))
+    };
+    json!({"op": "range", "column": column, "lower": bound(since, true), "upper": bound(until, false)})
+}
+
+/// Returns the filter of `SINCE … UNTIL …`.
+pub fn window(since: Option<&str>, until: Option<&str>) -> Value {
+    json!({"op": "open_during", "since": since.map(at), "until": until.map(at)})
+}
+
+/// Returns a filter on `status`.
+pub fn status(values: &[&str]) -> Value {
+    match values {
+        [value] => json!({"op": "eq", "column": "status", "value": value}),
+        values => json!({"op": "in", "column": "status", "values": values}),
+    }
+}
+
+/// Returns an instant in March 2026.
+pub fn at(text: &str) -> String {
+    let (day, time) = text.split_once(' ').unwrap();
+    format!("2026-03-{day}T{time}Z")
+}
+
+/// Returns a plan as lines: verdicts, first requests without what never changes, gaps, notes.
+pub fn shown(plan: &Plan) -> Vec<String> {
+    let verdicts: Vec<_> = plan.verdicts.iter().map(|verdict| json!(verdict)).collect();
+    let mut lines = vec![Value::Array(verdicts).to_string()];
+    lines.extend(plan.previews.iter().map(|preview| {
+        request_line(preview).replace("GET /api/beta/sessions?", "").replace("&size=100", "")
+    }));
+    lines.extend(plan.gaps.iter().map(|gap| format!("{}: {}", gap.reason, gap.message)));
+    lines.extend(plan.notes.iter().map(|note| format!("note: {note}")));
+    lines
+}

@@ -1,0 +1,74 @@
+//! The texts to run, and where they come from.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::usage::Refusal;
+
+/// Where a text comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The command line itself.
+    Text(String),
+    /// A file; `-` is standard input.
+    File(PathBuf),
+}
+
+/// A text with the name that errors in it give.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// The file's name, if there is a file.
+    pub(crate) name: Option<String>,
+    /// The text.
+    pub(crate) text: String,
+}
+
+impl Script {
+    /// Returns a text without a name.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self { name: None, text: text.into() }
+    }
+}
+
+/// Reads all texts; standard input if none are named.
+///
+/// # Errors
+/// The first that cannot be read.
+pub(crate) fn read_all(sources: &[Source]) -> Result<Vec<Script>, Refusal> {
+    if sources.is_empty() {
+        return Ok(vec![read_stdin()?]);
+    }
+    sources
+        .iter()
+        .map(|source| match source {
+            Source::Text(text) => Ok(Script::new(text)),
+            Source::File(file) if file == Path::new("-") => read_stdin(),
+            Source::File(file) => read_file(file),
+        })
+        .collect()
+}
+
+fn read_file(file: &Path) -> Result<Script, Refusal> {
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file)
+        .map_err(|error| Refusal::new(format!("`{name}` cannot be read: {error}")))?;
+    let text = text(bytes, &name)?;
+    Ok(Script { name: Some(name), text })
+}
+
+fn read_stdin() -> Result<Script, Refusal> {
+    let name = "standard input";
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Refusal::new(format!("{name} cannot be read: {error}")))?;
+    Ok(Script::new(text(bytes, name)?))
+}
+
+/// Returns the bytes as text, without the mark that some editors put at its begin.
+fn text(bytes: Vec<u8>, name: &str) -> Result<String, Refusal> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Refusal::new(format!("{name} is not UTF-8, from byte {} on", error.utf8_error().valid_up_to()))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
