@@ -35,11 +35,11 @@ Exit codes:
 #[command(args_override_self = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     /// Run this text; may be repeated
-    #[arg(short = 'c', long = "command", value_name = "QUERY", allow_hyphen_values = true)]
+    #[arg(short = 'c', value_name = "QUERY", allow_hyphen_values = true)]
     command: Vec<String>,
 
     /// Run the text of this file; `-` is standard input; may be repeated
-    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    #[arg(short = 'f', value_name = "FILE")]
     file: Vec<PathBuf>,
 
     /// The texts of -c and -f, in the order of the command line.
@@ -279,7 +279,7 @@ mod tests {
     fn refusals_are_in_our_words() {
         let cases = [
             (&["--formt", "csv"][..], "no option `--formt` | did you mean `--format`?"),
-            (&["--format", "cvs"], "`--format`: `cvs` is none of `table`, `csv`, `json`, `jsonl` | did you mean `csv`?"),
+            (&["--format", "jsno"], "`--format`: `jsno` is none of `table`, `csv`, `json`, `jsonl` | did you mean `json`?"),
             (&["--format"], "`--format` needs a value | one of `table`, `csv`, `json`, `jsonl`"),
             (&["-c"], "`-c` needs a value"),
             (&["--timeout", "60"], "`--timeout`: `60` is not a duration | durations are written 90s, 15m, 1h30m, 7d or 2w"),

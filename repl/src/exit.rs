@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_provider_out_of_time_is_the_deadline_only_if_there_is_one() {
-        let error: sessionql_core::Error = scan_error("timeout");
+        let error = scan_error("timeout");
         assert_eq!(Exit::of(&error, true), Exit::Timeout);
         assert_eq!(Exit::of(&error, false), Exit::Failed);
         assert_eq!(Exit::of(&scan_error("auth"), true), Exit::Failed);

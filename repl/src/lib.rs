@@ -49,7 +49,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }),
         // Who closes the pipe has read enough of it.
         Ok(Invocation::Print(text)) => {
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            let _written = std::io::stdout().write_all(text.as_bytes());
             Exit::Success
         }
         Err(refusal) => {
@@ -155,5 +155,5 @@ fn start_log(arguments: &Arguments, is_coloured: bool) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_coloured);
     let own = Targets::new().with_target("sessionql", tracing::Level::from(level));
     // A host program that logs already keeps its own log.
-    let _ = tracing_subscriber::registry().with(lines).with(own).try_init();
+    let _started = tracing_subscriber::registry().with(lines).with(own).try_init();
 }

@@ -157,7 +157,7 @@ impl Reporter {
         if self.is_quiet && matches!(report.kind, Kind::Warning | Kind::Note) {
             return;
         }
-        let _ = std::io::stderr().write_all(report.draw(self.paint).as_bytes());
+        let _written = std::io::stderr().write_all(report.draw(self.paint).as_bytes());
     }
 }
 

@@ -47,7 +47,9 @@ impl From<clap::Error> for Refusal {
         let known = texts(&error, ContextKind::ValidValue).join("`, `");
         match error.kind() {
             ErrorKind::UnknownArgument if option.starts_with('-') => {
-                Self::new(format!("no option `{option}`")).with_suggestion(&error, ContextKind::SuggestedArg)
+                Self::new(format!("no option `{option}`"))
+                    .with_hint("`sessionql --help` lists the options")
+                    .with_suggestion(&error, ContextKind::SuggestedArg)
             }
             ErrorKind::UnknownArgument => Self::new(format!("unexpected argument `{option}`"))
                 .with_hint("give queries with `-c QUERY` or `-f FILE`"),
@@ -78,7 +80,7 @@ impl Refusal {
     fn with_suggestion(self, error: &clap::Error, kind: ContextKind) -> Self {
         match texts(error, kind).first() {
             Some(near) => self.with_hint(format!("did you mean `{near}`?")),
-            None => self.with_hint("`sessionql --help` lists the options"),
+            None => self,
         }
     }
 

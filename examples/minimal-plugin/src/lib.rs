@@ -12,16 +12,14 @@ pub struct Minimal;
 
 /// Declares the table: the names and types for SQL, and where the values are in a record.
 fn sessions() -> Table {
-    Table::new("sessions", "One session.")
-        .main()
-        .time("start", "end")
-        .primary_key(["id"])
-        .columns([
+    Table::new("sessions", "One session.").main().time("start", "end").primary_key(["id"]).columns(
+        [
             Column::text("id", "id").required().doc("The session's id."),
             Column::text("user", "user").doc("Who it was."),
             Column::timestamp("start", "start").doc("When it began."),
             Column::timestamp("end", "end").doc("When it ended; NULL means that it is open."),
-        ])
+        ],
+    )
 }
 
 impl Provider for Minimal {

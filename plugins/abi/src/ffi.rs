@@ -93,8 +93,7 @@ pub struct FFI_Plugin {
     /// Emits the rows of one slice and replies with a report.
     pub scan: Option<CallFunction>,
     /// Closes a connection.
-    pub disconnect:
-        Option<unsafe extern "C" fn(connection: *mut c_void, host: *const FFI_Host)>,
+    pub disconnect: Option<unsafe extern "C" fn(connection: *mut c_void, host: *const FFI_Host)>,
 }
 
 /// The shape of `plan` and `scan`.

@@ -7,9 +7,7 @@ mod scan;
 
 pub use http::{HttpRequest, ResponseHead};
 pub use manifest::{
-    Auth, BaseUrl, Column, ColumnType, Connected, CredentialPlacement, FilterOp, History, Io,
-    Limits, Manifest, ConnectionOption, OptionType, Pattern, Rate, Table, TimeColumns,
+    Auth, BaseUrl, Column, ColumnType, Connected, ConnectionOption, CredentialPlacement, FilterOp,
+    History, Io, Limits, Manifest, OptionType, Pattern, Rate, Table, TimeColumns,
 };
-pub use scan::{
-    Bound, Estimate, Filter, Gap, Plan, Report, Request, ScanRequest, Value, Verdict,
-};
+pub use scan::{Bound, Estimate, Filter, Gap, Plan, Report, Request, ScanRequest, Value, Verdict};

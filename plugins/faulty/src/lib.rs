@@ -78,7 +78,10 @@ fn manifest() -> Manifest {
 
 impl Documents for Faulty {
     /// Claims version 2 if the environment says so, for that is looked at before any option.
-    #[expect(clippy::disallowed_methods, reason = "the ABI version is read before there are options")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the ABI version is read before there are options"
+    )]
     fn abi_version() -> u32 {
         let version = std::env::var("SESSIONQL_FAULTY_ABI").ok();
         version.and_then(|version| version.parse().ok()).unwrap_or(1)

@@ -12,12 +12,10 @@ mod scan;
 mod table;
 
 use sessionql_plugin_sdk::message::{
-    Auth, BaseUrl, Connected, CredentialPlacement, HttpRequest, Manifest, Pattern, Plan, Rate, Report,
-    Request, ScanRequest,
+    Auth, BaseUrl, Connected, CredentialPlacement, HttpRequest, Manifest, Pattern, Plan, Rate,
+    Report, Request, ScanRequest,
 };
-use sessionql_plugin_sdk::{
-    ErrorDocument, Host, Options, Provider, Result, export_provider,
-};
+use sessionql_plugin_sdk::{ErrorDocument, Host, Options, Provider, Result, export_provider};
 
 use crate::options::{ApiVersion, Settings};
 

@@ -195,7 +195,9 @@ impl Asked {
         let created = self.start.since;
         let updated = max(self.window.since, self.end.since);
         match (created, updated) {
-            (Some(created), _) if self.is_open_only() && created >= covered => Way::Created(created),
+            (Some(created), _) if self.is_open_only() && created >= covered => {
+                Way::Created(created)
+            }
             _ if self.is_open_only() => Way::Open,
             (Some(created), updated) if Some(created) >= updated => Way::Created(created),
             (_, Some(updated)) => Way::Updated(updated),
@@ -229,7 +231,8 @@ impl Asked {
         };
         let states: Vec<_> = match &self.states {
             Some(states) => {
-                let wanted = states.iter().filter(|state| !(self.excludes_open() && **state == OPEN));
+                let wanted =
+                    states.iter().filter(|state| !(self.excludes_open() && **state == OPEN));
                 wanted.map(|state| Some(*state)).collect()
             }
             None => vec![None],
@@ -248,7 +251,8 @@ impl Asked {
             Way::Updated(from) => {
                 let from = clamped(from);
                 // What was updated since the horizon is all that there is, open or not.
-                let asks_open_first = self.states.is_none() && !self.excludes_open() && from > horizon;
+                let asks_open_first =
+                    self.states.is_none() && !self.excludes_open() && from > horizon;
                 let open = asks_open_first.then(|| chain(Some(OPEN), horizon));
                 let rest = states.into_iter().map(|state| match state {
                     Some(OPEN) => chain(state, horizon),
@@ -256,9 +260,7 @@ impl Asked {
                 });
                 open.into_iter().chain(rest).collect()
             }
-            Way::Open | Way::All => {
-                states.into_iter().map(|state| chain(state, horizon)).collect()
-            }
+            Way::Open | Way::All => states.into_iter().map(|state| chain(state, horizon)).collect(),
         }
     }
 
@@ -269,7 +271,9 @@ impl Asked {
         let is_window = window(filter).is_some();
         match way {
             _ if known_states(filter).is_some() => (Exact, "sent as `status`"),
-            Way::Created(_) if is_start => (Inexact, "sent with slack, as when records were created"),
+            Way::Created(_) if is_start => {
+                (Inexact, "sent with slack, as when records were created")
+            }
             Way::Created(_) if is_window && self.window.until.is_some() => {
                 (Inexact, "its end is sent with slack")
             }
@@ -305,7 +309,9 @@ impl Asked {
 /// Returns what is missing if a stretch begins before the history, or lies before it.
 fn gap(stretch: Span, covered: Timestamp) -> Option<Gap> {
     let asked = match stretch {
-        Span { since: Some(since), .. } if since < covered => format!("from {}", since.to_rfc3339()),
+        Span { since: Some(since), .. } if since < covered => {
+            format!("from {}", since.to_rfc3339())
+        }
         Span { since: None, until: Some(until) } if until <= covered => {
             format!("until {}", until.to_rfc3339())
         }

@@ -36,7 +36,9 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
         if is_short {
             chain = shortened(&chain, short_horizon).unwrap_or(chain);
         }
-        let End::TooOld(refusal) = read(settings, host, &chain, slice.size, &mut rows)? else { continue };
+        let End::TooOld(refusal) = read(settings, host, &chain, slice.size, &mut rows)? else {
+            continue;
+        };
         let Some(short) = shortened(&chain, short_horizon).filter(|_| !is_short) else {
             return Err(too_old(refusal).into());
         };

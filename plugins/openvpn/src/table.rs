@@ -78,7 +78,8 @@ fn own() -> [Column; 24] {
         Column::text("connector_name", "connectorName").doc("The connector; NULL for a user."),
         Column::text("host_id", "hostId").doc("The host that the connector serves, by id."),
         Column::text("host_name", "hostName").doc("The host that the connector serves."),
-        Column::text("network_id", "networkId").doc("The network that the connector serves, by id."),
+        Column::text("network_id", "networkId")
+            .doc("The network that the connector serves, by id."),
         Column::text("network_name", "networkName").doc("The network that the connector serves."),
         Column::text("region", "region").doc("The region that the client connected to."),
         Column::text("protocol", "protocol").doc("The tunnel's protocol."),

@@ -1,5 +1,7 @@
 //! Holds what is sent for each shape of question, with verdicts, gaps and notes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test may fail")]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -10,7 +12,8 @@ use support::{connect, range, request, shown, status, window};
 /// The earliest `startDate` at beta.
 const OLDEST: &str = "startDate=2026-03-03T12:15:00.000Z";
 const TUNNELS: &str = "note: a tunnel that began before 2026-03-03T12:15:00Z and was not updated since cannot be seen by this API";
-const COVERED: &str = "note: covered from 2026-03-03T12:15:00Z, where the provider's history begins";
+const COVERED: &str =
+    "note: covered from 2026-03-03T12:15:00Z, where the provider's history begins";
 
 fn plan(filters: &[Value]) -> Plan {
     connect(json!({})).plan(&request(json!(filters))).unwrap()
@@ -191,7 +194,10 @@ fn status_and_time_go_together() {
 #[test]
 fn of_two_lower_bounds_the_later_one_is_sent() {
     check(
-        &[range("start", Some("10 11:30:00"), None), window(Some("10 11:00:00"), Some("10 11:45:00"))],
+        &[
+            range("start", Some("10 11:30:00"), None),
+            window(Some("10 11:00:00"), Some("10 11:45:00")),
+        ],
         &[
             r#"["inexact","inexact"]"#,
             "startDate=2026-03-10T11:20:00.000Z&endDate=2026-03-10T11:55:00.000Z&returnOnlyNew=true",
@@ -265,7 +271,10 @@ fn old_sessions_that_ended_within_the_history_are_not_given_up() {
         &[r#"["unsupported","inexact"]"#, recent],
     );
     check(
-        &[window(Some("01 00:00:00"), Some("02 00:00:00")), range("end", Some("10 11:00:00"), None)],
+        &[
+            window(Some("01 00:00:00"), Some("02 00:00:00")),
+            range("end", Some("10 11:00:00"), None),
+        ],
         &[r#"["inexact","inexact"]"#, recent],
     );
 }
@@ -342,7 +351,10 @@ fn options_and_what_was_learned_move_the_horizon() {
     let v1 = json!({"api_version": "v1"});
     assert_eq!(oldest(v1.clone(), json!(null)), "2026-02-08T12:15:00.000Z");
     assert_eq!(oldest(v1, json!({"history_us": 604_800_000_000_i64})), "2026-03-03T12:15:00.000Z");
-    assert_eq!(oldest(json!({"history": 86_400_000_000_i64}), json!(null)), "2026-03-09T12:15:00.000Z");
+    assert_eq!(
+        oldest(json!({"history": 86_400_000_000_i64}), json!(null)),
+        "2026-03-09T12:15:00.000Z"
+    );
     assert_eq!(oldest(json!({"history_margin": 0}), json!(null)), "2026-03-03T12:00:00.000Z");
 }
 

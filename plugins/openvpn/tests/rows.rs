@@ -1,5 +1,7 @@
 //! Holds the table: its columns, and the vendor's example read into them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test may fail")]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -30,13 +32,37 @@ fn beta_has_the_documented_fields() {
         .map(|column| format!("{} {}", column.name, json!(column.column_type).as_str().unwrap()))
         .collect();
     let expected = [
-        "id text", "user text", "start timestamp", "end timestamp", "status text", "client_ip text",
-        "user_id text", "user_group text", "first_name text", "last_name text", "email text",
-        "client_uuid text", "device_id text", "device_name text", "os_type text", "os_version text",
-        "connector_id text", "connector_name text", "host_id text", "host_name text",
-        "network_id text", "network_name text", "region text", "protocol text",
-        "tunnel_ip_v4 text", "tunnel_ip_v6 text", "disconnect_reason text", "bytes_in int64",
-        "bytes_out int64", "reported_duration duration", "raw json",
+        "id text",
+        "user text",
+        "start timestamp",
+        "end timestamp",
+        "status text",
+        "client_ip text",
+        "user_id text",
+        "user_group text",
+        "first_name text",
+        "last_name text",
+        "email text",
+        "client_uuid text",
+        "device_id text",
+        "device_name text",
+        "os_type text",
+        "os_version text",
+        "connector_id text",
+        "connector_name text",
+        "host_id text",
+        "host_name text",
+        "network_id text",
+        "network_name text",
+        "region text",
+        "protocol text",
+        "tunnel_ip_v4 text",
+        "tunnel_ip_v6 text",
+        "disconnect_reason text",
+        "bytes_in int64",
+        "bytes_out int64",
+        "reported_duration duration",
+        "raw json",
     ];
     assert_eq!(shown, expected);
     assert!(columns.iter().all(|column| column.nullable == (column.name != "id")));
@@ -47,7 +73,8 @@ fn beta_has_the_documented_fields() {
 #[test]
 fn v1_has_three_fields_more() {
     let names: Vec<_> = columns(json!({"api_version": "v1"})).into_iter().map(|c| c.name).collect();
-    let expected = ["disconnect_reason_description", "primary_group_name", "secondary_group_names", "raw"];
+    let expected =
+        ["disconnect_reason_description", "primary_group_name", "secondary_group_names", "raw"];
     assert_eq!(names[30..], expected);
 }
 
@@ -57,7 +84,9 @@ fn a_version_decides_paths_and_token_request() {
         let host = connect(json!({"api_version": version, "credentials_in": "basic"}));
         let paths: Vec<_> = host.patterns().iter().map(|pattern| pattern.path.clone()).collect();
         assert_eq!(paths, [format!("{root}/sessions")]);
-        let Some(Auth::OAuth2ClientCredentials { token_path, placement, .. }) = &host.connected().auth else {
+        let Some(Auth::OAuth2ClientCredentials { token_path, placement, .. }) =
+            &host.connected().auth
+        else {
             panic!("no token request");
         };
         assert_eq!(*token_path, format!("{root}/oauth/token"));
@@ -75,13 +104,40 @@ fn the_vendors_example_is_read() {
         "sessionEndTime": "2023-07-21T14:49:58.940Z", "tunnelIpV4": "100.96.0.2", "userName": "ada",
         "secondaryGroupNames": ["a", "b"],
     });
-    let names = ["id", "user", "start", "end", "status", "client_ip", "bytes_in", "bytes_out",
-        "reported_duration", "tunnel_ip_v4", "connector_id", "email", "secondary_group_names"];
+    let names = [
+        "id",
+        "user",
+        "start",
+        "end",
+        "status",
+        "client_ip",
+        "bytes_in",
+        "bytes_out",
+        "reported_duration",
+        "tunnel_ip_v4",
+        "connector_id",
+        "email",
+        "secondary_group_names",
+    ];
     let (row, notes) = read(&names, json!({"api_version": "v1"}), &record);
-    assert_eq!(json!(row), json!([
-        "63527ce1", "ada", "2023-07-21T14:49:53.940Z", "2023-07-21T14:49:58.940Z", "COMPLETED",
-        "192.0.2.1", 0, 17, 5_000_000, "100.96.0.2", null, null, ["a", "b"],
-    ]));
+    assert_eq!(
+        json!(row),
+        json!([
+            "63527ce1",
+            "ada",
+            "2023-07-21T14:49:53.940Z",
+            "2023-07-21T14:49:58.940Z",
+            "COMPLETED",
+            "192.0.2.1",
+            0,
+            17,
+            5_000_000,
+            "100.96.0.2",
+            null,
+            null,
+            ["a", "b"],
+        ])
+    );
     assert_eq!(notes, [""; 0]);
     let (raw, _) = read(&["raw"], json!({}), &record);
     assert_eq!(raw[0].as_str().unwrap(), record.to_string());

@@ -1,5 +1,7 @@
 //! Holds what a scan sends page by page, what it reports, and when it gives up.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test may fail")]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -25,7 +27,8 @@ fn parameter<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 }
 
 fn too_old(_: &HttpRequest) -> Reply {
-    let body = json!({"errorDetails": {"startDate": [{"errorCode": "x"}]}, "statusError": "Bad Request"});
+    let body =
+        json!({"errorDetails": {"startDate": [{"errorCode": "x"}]}, "statusError": "Bad Request"});
     Reply::status(400, body.to_string())
 }
 
@@ -40,7 +43,8 @@ fn pages_repeat_all_parameters_and_end_without_a_cursor() {
             }
         });
         let first = "GET /api/beta/sessions?startDate=2026-03-03T12:15:00.000Z&size=100&returnOnlyNew=false";
-        let expected = [first.to_owned(), format!("{first}&cursor=p2"), format!("{first}&cursor=p3")];
+        let expected =
+            [first.to_owned(), format!("{first}&cursor=p2"), format!("{first}&cursor=p3")];
         assert_eq!(scan.request_lines(), expected);
         assert_eq!(json!(scan.rows()), json!([["a"], ["b"], ["c"]]));
         assert_eq!(scan.outcome, Ok(Default::default()));
@@ -51,7 +55,8 @@ fn pages_repeat_all_parameters_and_end_without_a_cursor() {
 fn cursors_in_a_circle_are_an_error() {
     for circle in [vec!["a"], vec!["a", "b"]] {
         let mut cursors = circle.iter().cycle();
-        let scan = scan(&connect(json!({})), &request(json!([])), |_| page(&["x"], json!(cursors.next())));
+        let scan =
+            scan(&connect(json!({})), &request(json!([])), |_| page(&["x"], json!(cursors.next())));
         assert_eq!(scan.requests.len(), circle.len() + 1);
         let error = scan.outcome.unwrap_err().errors.remove(0);
         assert_eq!(error.code.as_str(), "bad_answer");
@@ -149,7 +154,10 @@ fn answers_of_another_shape_are_errors() {
     };
     let about = "the answer to `GET /api/beta/sessions` has";
     assert_eq!(answer(json!({})), format!("{about} no list `sessions`"));
-    assert_eq!(answer(json!({"sessions": [], "nextCursor": 5})), format!("{about} no text in `nextCursor`"));
+    assert_eq!(
+        answer(json!({"sessions": [], "nextCursor": 5})),
+        format!("{about} no text in `nextCursor`")
+    );
     assert_eq!(
         answer(json!({"sessions": [{"id": "a"}, {}]})),
         format!("{about} nothing at `sessions[1].id`, where text is due")

@@ -140,8 +140,8 @@ impl<P: Provider> Documents for P {
     }
 
     fn scan(&self, host: &Host<'_>, slice: &[u8]) -> Answer {
-        let report = read::<ScanRequest>("slice", slice)
-            .and_then(|scan| Provider::scan(self, host, &scan));
+        let report =
+            read::<ScanRequest>("slice", slice).and_then(|scan| Provider::scan(self, host, &scan));
         match report {
             Ok(report) => Answer::document(&report),
             Err(error) => error.into(),

@@ -18,10 +18,7 @@ impl Span {
     /// Returns what lies in both.
     #[must_use]
     pub fn intersect(self, other: Self) -> Self {
-        Self {
-            since: self.since.max(other.since),
-            until: earlier(self.until, other.until),
-        }
+        Self { since: self.since.max(other.since), until: earlier(self.until, other.until) }
     }
 
     /// Tells whether no instant lies in it.
@@ -48,10 +45,7 @@ pub fn span(filter: &Filter, name: &str) -> Option<Span> {
         Filter::Range { column, lower, upper } if column == name => {
             let first = |bound: &Bound| Some(instant_of(bound)? + i64::from(!bound.inclusive));
             let after = |bound: &Bound| Some(instant_of(bound)? + i64::from(bound.inclusive));
-            Some(Span {
-                since: read(lower.as_ref(), first)?,
-                until: read(upper.as_ref(), after)?,
-            })
+            Some(Span { since: read(lower.as_ref(), first)?, until: read(upper.as_ref(), after)? })
         }
         _ => None,
     }
@@ -103,7 +97,9 @@ mod tests {
     #[test]
     fn bounds_become_half_open() {
         let second = |text: &str, inclusive| json!({"value": format!("1970-01-01T00:00:0{text}Z"), "inclusive": inclusive});
-        let range = |lower, upper| filter(json!({"op": "range", "column": "t", "lower": lower, "upper": upper}));
+        let range = |lower, upper| {
+            filter(json!({"op": "range", "column": "t", "lower": lower, "upper": upper}))
+        };
         let at = |us| Some(Timestamp(us));
         let spans = [
             (range(second("1", true), second("2", false)), at(1_000_000), at(2_000_000)),
@@ -120,16 +116,30 @@ mod tests {
 
     #[test]
     fn an_instant_is_the_microsecond_that_holds_it() {
-        let at = filter(json!({"op": "open_during", "since": "1970-01-01T00:00:01Z", "until": "1970-01-01T00:00:01Z"}));
+        let at = filter(
+            json!({"op": "open_during", "since": "1970-01-01T00:00:01Z", "until": "1970-01-01T00:00:01Z"}),
+        );
         let span = window(&at).unwrap();
-        assert_eq!((span.since, span.until), (Some(Timestamp(1_000_000)), Some(Timestamp(1_000_001))));
+        assert_eq!(
+            (span.since, span.until),
+            (Some(Timestamp(1_000_000)), Some(Timestamp(1_000_001)))
+        );
         assert!(!span.is_empty());
     }
 
     #[test]
     fn values_are_all_text_or_none() {
-        assert_eq!(texts(&filter(json!({"op": "in", "column": "s", "values": ["a", "b"]})), "s"), Some(vec!["a", "b"]));
-        assert_eq!(texts(&filter(json!({"op": "in", "column": "s", "values": ["a", 1]})), "s"), None);
-        assert_eq!(texts(&filter(json!({"op": "eq", "column": "s", "value": "a"})), "s"), Some(vec!["a"]));
+        assert_eq!(
+            texts(&filter(json!({"op": "in", "column": "s", "values": ["a", "b"]})), "s"),
+            Some(vec!["a", "b"])
+        );
+        assert_eq!(
+            texts(&filter(json!({"op": "in", "column": "s", "values": ["a", 1]})), "s"),
+            None
+        );
+        assert_eq!(
+            texts(&filter(json!({"op": "eq", "column": "s", "value": "a"})), "s"),
+            Some(vec!["a"])
+        );
     }
 }

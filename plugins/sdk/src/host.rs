@@ -143,8 +143,9 @@ impl<'host> Response<'host> {
     /// `bad_answer` if it is no UTF-8.
     pub fn text(self) -> Result<String> {
         let label = self.label.clone();
-        String::from_utf8(self.bytes()?)
-            .map_err(|_| Error::bad_answer(format!("`{label}` answered with text that is no UTF-8")))
+        String::from_utf8(self.bytes()?).map_err(|_| {
+            Error::bad_answer(format!("`{label}` answered with text that is no UTF-8"))
+        })
     }
 
     /// Reads the whole body of a successful answer as JSON. For rows use
@@ -155,8 +156,9 @@ impl<'host> Response<'host> {
     pub fn json<T: serde::de::DeserializeOwned>(self) -> Result<T> {
         let response = self.success()?;
         let label = response.label.clone();
-        serde_json::from_slice(&response.bytes()?)
-            .map_err(|error| Error::bad_answer(format!("the answer to `{label}` cannot be read: {error}")))
+        serde_json::from_slice(&response.bytes()?).map_err(|error| {
+            Error::bad_answer(format!("the answer to `{label}` cannot be read: {error}"))
+        })
     }
 
     /// Returns a reader of the body that holds one piece of it at a time.

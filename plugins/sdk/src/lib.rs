@@ -59,7 +59,6 @@ pub mod table;
 pub mod testing;
 pub mod time;
 
-pub use {arrow_array, arrow_schema};
 pub use cursors::Cursors;
 pub use error::{Error, Result};
 pub use host::{Host, Refusal, Response};
@@ -69,3 +68,4 @@ pub use sessionql_plugin_abi::ffi::Level;
 pub use sessionql_plugin_abi::{ErrorDocument, Reason, WireError, ffi, message};
 pub use table::{ClosedEnd, Column, Table};
 pub use time::Timestamp;
+pub use {arrow_array, arrow_schema};

@@ -200,9 +200,11 @@ impl<'host> Rows<'host> {
 
 /// Returns a column by its name.
 fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {
-    table.columns.iter().find(|column| column.wire.name == name).ok_or_else(|| {
-        Error::plugin(format!("table `{}` has no column `{name}`", table.wire.name))
-    })
+    table
+        .columns
+        .iter()
+        .find(|column| column.wire.name == name)
+        .ok_or_else(|| Error::plugin(format!("table `{}` has no column `{name}`", table.wire.name)))
 }
 
 /// Returns where a column is among the used ones, which it is added to if need be.

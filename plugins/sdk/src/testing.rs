@@ -4,12 +4,15 @@
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{DurationMicrosecondType, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{
+    DurationMicrosecondType, Float64Type, Int64Type, TimestampMicrosecondType,
+};
 use arrow_schema::DataType;
 use serde_json::{Value, json};
 use sessionql_plugin_abi::ffi::{self, EntryFunction};
 use sessionql_plugin_abi::message::{
-    Connected, HttpRequest, Manifest, Pattern, Plan, Report, Request, ResponseHead, ScanRequest, Table,
+    Connected, HttpRequest, Manifest, Pattern, Plan, Report, Request, ResponseHead, ScanRequest,
+    Table,
 };
 use sessionql_plugin_abi::{ErrorDocument, Reason, WireError};
 
@@ -39,7 +42,8 @@ impl FakeHost {
         let mut filled = serde_json::Map::new();
         for option in manifest.options.iter().filter(|option| !option.secret) {
             let given = options.get(&option.name).cloned();
-            filled.extend(given.or_else(|| option.default.clone()).map(|v| (option.name.clone(), v)));
+            filled
+                .extend(given.or_else(|| option.default.clone()).map(|v| (option.name.clone(), v)));
         }
         let document = Value::Object(filled).to_string();
         let (ended, connection) = plugin.connect(document.as_bytes(), &mut Silent);
@@ -115,7 +119,8 @@ impl FakeHost {
         mut server: impl FnMut(&HttpRequest) -> Reply,
     ) -> Result<(Plan, Vec<Scan>), ErrorDocument> {
         let plan = self.plan(request)?;
-        let scans = plan.slices.iter().map(|slice| self.scan(request, slice, &mut server)).collect();
+        let scans =
+            plan.slices.iter().map(|slice| self.scan(request, slice, &mut server)).collect();
         Ok((plan, scans))
     }
 }
@@ -194,7 +199,8 @@ impl Scan {
 
 /// Returns a request as `GET /path?name=value&…`, not encoded.
 pub fn request_line(request: &HttpRequest) -> String {
-    let query: Vec<_> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let query: Vec<_> =
+        request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{} {}{mark}{}", request.method, request.path, query.join("&"))
 }
@@ -216,7 +222,10 @@ fn cell(column: &dyn arrow_array::Array, row: usize) -> Value {
         DataType::Boolean => json!(column.as_boolean().value(row)),
         DataType::Duration(_) => json!(column.as_primitive::<DurationMicrosecondType>().value(row)),
         DataType::Timestamp(..) => {
-            json!(Timestamp(column.as_primitive::<TimestampMicrosecondType>().value(row)).to_rfc3339())
+            json!(
+                Timestamp(column.as_primitive::<TimestampMicrosecondType>().value(row))
+                    .to_rfc3339()
+            )
         }
         DataType::List(_) => {
             let items = column.as_list::<i32>().value(row);
@@ -237,7 +246,9 @@ struct Run<'a, S> {
 impl<S: FnMut(&HttpRequest) -> Reply> Services for Run<'_, S> {
     fn http(&mut self, request: &[u8]) -> (i32, Vec<u8>, Vec<u8>) {
         let request = match serde_json::from_slice::<HttpRequest>(request) {
-            Ok(request) if self.patterns.iter().any(|pattern| matches(pattern, &request)) => request,
+            Ok(request) if self.patterns.iter().any(|pattern| matches(pattern, &request)) => {
+                request
+            }
             Ok(request) => return refuse(&format!("no pattern for `{}`", request_line(&request))),
             Err(error) => return refuse(&format!("a request cannot be read: {error}")),
         };

@@ -87,8 +87,10 @@ impl Sub<i64> for Timestamp {
 
 /// Reads the common form `YYYY-MM-DDTHH:MM:SS[.f…]Z` quickly; any other is left to chrono.
 fn parse_utc(text: &[u8]) -> Option<Timestamp> {
-    let (&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2], rest) =
-        text.split_first_chunk::<19>()?
+    let (
+        &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2],
+        rest,
+    ) = text.split_first_chunk::<19>()?
     else {
         return None;
     };
@@ -112,9 +114,8 @@ fn digits(text: &[u8]) -> Option<u32> {
     if text.len() > 9 {
         return None;
     }
-    text.iter().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
-    })
+    text.iter()
+        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
 }
 
 #[cfg(test)]
@@ -143,7 +144,9 @@ mod tests {
 
     #[test]
     fn instants_are_written_with_the_digits_they_need() {
-        for text in ["2023-07-21T12:00:00Z", "2023-07-21T12:00:00.940Z", "1969-12-31T23:59:59.000001Z"] {
+        for text in
+            ["2023-07-21T12:00:00Z", "2023-07-21T12:00:00.940Z", "1969-12-31T23:59:59.000001Z"]
+        {
             assert_eq!(Timestamp::parse(text).unwrap().to_rfc3339(), text);
         }
         assert_eq!(Timestamp(i64::MAX).to_rfc3339(), "9999-12-31T23:59:59.999999Z");

@@ -53,12 +53,16 @@ fn host() -> FakeHost {
 #[test]
 fn a_plugin_that_plans_nothing_reads_everything_in_one_slice() {
     let plan = host().plan(&Request::default()).unwrap();
-    assert_eq!((plan.slices, plan.verdicts, plan.gaps), (vec![Value::Null], Vec::new(), Vec::new()));
+    assert_eq!(
+        (plan.slices, plan.verdicts, plan.gaps),
+        (vec![Value::Null], Vec::new(), Vec::new())
+    );
 }
 
 #[test]
 fn endings_have_their_codes() {
-    let end = |slice: &str| host().scan(&Request::default(), &json!(slice), |_| Reply::status(200, ""));
+    let end =
+        |slice: &str| host().scan(&Request::default(), &json!(slice), |_| Reply::status(200, ""));
     assert_eq!(end("stop").code, 0);
     assert_eq!(end("cancel").code, 2);
     let failed = end("fail");
@@ -70,7 +74,10 @@ fn endings_have_their_codes() {
 #[test]
 fn answers_come_with_headers_and_whole_bodies() {
     let body = "0123456789".repeat(100);
-    let reply = Reply { headers: vec![("date".to_owned(), "today".to_owned())], ..Reply::status(201, body.as_str()) };
+    let reply = Reply {
+        headers: vec![("date".to_owned(), "today".to_owned())],
+        ..Reply::status(201, body.as_str())
+    };
     let scan = host().scan(&Request::default(), &json!("/things/5"), |_| reply.clone());
     assert_eq!(scan.request_lines(), ["GET /things/5?q=a b"]);
     assert_eq!(scan.outcome.unwrap().notes, [format!("today {body}")]);

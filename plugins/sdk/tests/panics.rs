@@ -1,6 +1,6 @@
 //! Holds that panics in `connect` and in `Drop` stay inside. One test, for a panic poisons.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(clippy::panic, reason = "panicking is what is tested")]
 
 use serde_json::json;
 use sessionql_plugin_sdk::message::{Manifest, Report, Request, ScanRequest};

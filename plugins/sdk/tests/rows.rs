@@ -99,7 +99,14 @@ fn every_type_is_read() {
         "share": 0.5, "flag": true, "tags": ["x", null, 5], "meta": {"k": [1, 2]},
     });
     let expected = json!([[
-        "a", "2026-01-05T09:00:00.250Z", 1_500_000, 7000, -3, 0.5, true, ["x", null, "5"],
+        "a",
+        "2026-01-05T09:00:00.250Z",
+        1_500_000,
+        7000,
+        -3,
+        0.5,
+        true,
+        ["x", null, "5"],
         "{\"k\":[1,2]}",
     ]]);
     assert_eq!(rows(&columns, &json!([record])), expected);
@@ -154,18 +161,36 @@ fn raw_is_the_record_byte_for_byte() {
 fn wrong_types_name_the_place_and_not_the_value() {
     let cases = [
         (json!({"id": []}), "a list at `items[0].id`, where text is due"),
-        (json!({"id": "a", "n": {"secret": 1}}), "an object at `items[0].n`, where a whole number is due"),
-        (json!({"id": "a", "n": 1.5}), "a number that is not whole or out of range at `items[0].n`, where a whole number is due"),
-        (json!({"id": "a", "n": "many"}), "text that is no number at `items[0].n`, where a whole number is due"),
-        (json!({"id": "a", "start": "today"}), "text that is no instant at `items[0].start`, where an RFC 3339 instant is due"),
-        (json!({"id": "a", "start": 5}), "a number at `items[0].start`, where an RFC 3339 instant is due"),
+        (
+            json!({"id": "a", "n": {"secret": 1}}),
+            "an object at `items[0].n`, where a whole number is due",
+        ),
+        (
+            json!({"id": "a", "n": 1.5}),
+            "a number that is not whole or out of range at `items[0].n`, where a whole number is due",
+        ),
+        (
+            json!({"id": "a", "n": "many"}),
+            "text that is no number at `items[0].n`, where a whole number is due",
+        ),
+        (
+            json!({"id": "a", "start": "today"}),
+            "text that is no instant at `items[0].start`, where an RFC 3339 instant is due",
+        ),
+        (
+            json!({"id": "a", "start": 5}),
+            "a number at `items[0].start`, where an RFC 3339 instant is due",
+        ),
         (json!({"id": "a", "flag": "yes"}), "text at `items[0].flag`, where true or false is due"),
         (json!({"id": "a", "tags": "x"}), "text at `items[0].tags`, where a list of text is due"),
         (json!(null), "null at `items[0]`, where an object is due"),
     ];
     let columns = ["id", "n", "start", "flag", "tags"];
     for (record, expected) in cases {
-        assert_eq!(error(&columns, &json!([record])), format!("the answer to `GET /items` has {expected}"));
+        assert_eq!(
+            error(&columns, &json!([record])),
+            format!("the answer to `GET /items` has {expected}")
+        );
     }
 }
 
@@ -177,15 +202,20 @@ fn bodies_of_another_shape_are_refused() {
     assert_eq!(message("items", "{\"items\": null}"), no_list);
     assert_eq!(message("items", "{\"items\": {}}"), no_list);
     assert_eq!(message("items", "[]"), no_list);
-    assert!(message("items", "{\"items\": [").starts_with("the answer to `GET /items` is no JSON: EOF"));
-    assert!(message("items", "{\"items\": []} x").starts_with("the answer to `GET /items` is no JSON"));
+    assert!(
+        message("items", "{\"items\": [").starts_with("the answer to `GET /items` is no JSON: EOF")
+    );
+    assert!(
+        message("items", "{\"items\": []} x").starts_with("the answer to `GET /items` is no JSON")
+    );
     assert!(message("items", "<html>").starts_with("the answer to `GET /items` is no JSON"));
 }
 
 #[test]
 fn lists_are_found_by_path() {
     let top = scan_text(&["id"], "", r#"[{"id": "a"}]"#);
-    let deep = scan_text(&["id"], "data.list", r#"{"x": [1], "data": {"n": 1, "list": [{"id": "a"}]}}"#);
+    let deep =
+        scan_text(&["id"], "data.list", r#"{"x": [1], "data": {"n": 1, "list": [{"id": "a"}]}}"#);
     assert_eq!(json!([top.rows(), deep.rows()]), json!([[["a"]], [["a"]]]));
 }
 
@@ -197,7 +227,8 @@ fn unknown_fields_are_counted_for_the_log() {
 
 #[test]
 fn a_field_that_comes_twice_counts_once() {
-    let scan = scan_text(&["id", "n"], "items", r#"{"items": [{"id": "a", "id": "b", "n": 1, "n": 2}]}"#);
+    let scan =
+        scan_text(&["id", "n"], "items", r#"{"items": [{"id": "a", "id": "b", "n": 1, "n": 2}]}"#);
     assert_eq!(json!(scan.rows()), json!([["a", 1]]));
 }
 
@@ -216,10 +247,13 @@ fn the_end_agrees_with_the_status() {
     let scan = scan(&["end"], &records);
     let expected = json!([[at(9)], [at(10)], [at(8)], [null], [null], [null], [at(9)]]);
     assert_eq!(json!(scan.rows()), expected);
-    assert_eq!(scan.outcome.unwrap().notes, [
-        "end_inferred: 2 sessions came closed but without an end and got one from start and duration",
-        "end_ignored: 1 session came open but with an end, which is left out",
-    ]);
+    assert_eq!(
+        scan.outcome.unwrap().notes,
+        [
+            "end_inferred: 2 sessions came closed but without an end and got one from start and duration",
+            "end_ignored: 1 session came open but with an end, which is left out",
+        ]
+    );
 }
 
 #[test]
@@ -258,7 +292,10 @@ fn refusals_and_unknown_columns_are_errors() {
     assert_eq!(error.message, "`GET /items` answered 404: no such thing");
     assert_eq!(error.code.as_str(), "provider_error");
     let error = refused(403, "");
-    assert_eq!((error.message.as_str(), error.code.as_str()), ("`GET /items` answered 403: without a word", "auth"));
+    assert_eq!(
+        (error.message.as_str(), error.code.as_str()),
+        ("`GET /items` answered 403: without a word", "auth")
+    );
 
     let unknown = host.scan(&request(&["colour"]), &Value::Null, |_| Reply::status(200, ""));
     assert_eq!(unknown.error_messages(), ["table `items` has no column `colour`"]);

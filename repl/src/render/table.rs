@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::Schema;
 use sessionql_core::completeness::Off;
 use sessionql_core::display::escape_controls;
 use sessionql_core::duration;
@@ -211,8 +211,7 @@ fn fit(columns: &mut [Column], width: usize) -> usize {
 
 /// Returns `text` in the width of its column, in a style if there is one.
 fn aligned(text: &str, style: &str, column: &Column, paint: Paint) -> String {
-    let is_cut = !column.is_whole_only || text == column.name;
-    let text = if is_cut { cut(text, column.width) } else { text.to_owned() };
+    let text = if column.is_whole_only { text.to_owned() } else { cut(text, column.width) };
     let padding = " ".repeat(column.width.saturating_sub(text.width()));
     let text = if style.is_empty() { text } else { paint.paint(style, &text) };
     if column.is_right_aligned { padding + &text } else { text + &padding }

@@ -9,15 +9,15 @@ use sessionql_plugin_sdk::message::{Plan, Request};
 use sessionql_plugin_sdk::testing::{FakeHost, request_line};
 
 /// The host's clock in all tests. The horizon of beta is then 2026-03-03T12:15:00Z.
-pub const CLOCK: &str = "2026-03-10T12:00:00Z";
+pub(crate) const CLOCK: &str = "2026-03-10T12:00:00Z";
 
 /// Opens a connection with the given options.
-pub fn connect(options: Value) -> FakeHost {
+pub(crate) fn connect(options: Value) -> FakeHost {
     FakeHost::connect(sessionql_plugin_v1, options).unwrap()
 }
 
 /// Asks for ids, with filters as they cross the wall.
-pub fn request(filters: Value) -> Request {
+pub(crate) fn request(filters: Value) -> Request {
     Request {
         table: "sessions".to_owned(),
         columns: vec!["id".to_owned()],
@@ -30,7 +30,7 @@ pub fn request(filters: Value) -> Request {
 
 /// Returns a filter on a range that includes its begin but not its end. Times lack date and zone:
 /// `10 11:30` is 2026-03-10T11:30:00Z.
-pub fn range(column: &str, since: Option<&str>, until: Option<&str>) -> Value {
+pub(crate) fn range(column: &str, since: Option<&str>, until: Option<&str>) -> Value {
     let bound = |text: Option<&str>, inclusive: bool| {
         text.map(|text| json!({"value": at(text), "inclusive": inclusive}))
     };
@@ -38,12 +38,12 @@ pub fn range(column: &str, since: Option<&str>, until: Option<&str>) -> Value {
 }
 
 /// Returns the filter of `SINCE … UNTIL …`.
-pub fn window(since: Option<&str>, until: Option<&str>) -> Value {
+pub(crate) fn window(since: Option<&str>, until: Option<&str>) -> Value {
     json!({"op": "open_during", "since": since.map(at), "until": until.map(at)})
 }
 
 /// Returns a filter on `status`.
-pub fn status(values: &[&str]) -> Value {
+pub(crate) fn status(values: &[&str]) -> Value {
     match values {
         [value] => json!({"op": "eq", "column": "status", "value": value}),
         values => json!({"op": "in", "column": "status", "values": values}),
@@ -51,13 +51,13 @@ pub fn status(values: &[&str]) -> Value {
 }
 
 /// Returns an instant in March 2026.
-pub fn at(text: &str) -> String {
+pub(crate) fn at(text: &str) -> String {
     let (day, time) = text.split_once(' ').unwrap();
     format!("2026-03-{day}T{time}Z")
 }
 
 /// Returns a plan as lines: verdicts, first requests without what never changes, gaps, notes.
-pub fn shown(plan: &Plan) -> Vec<String> {
+pub(crate) fn shown(plan: &Plan) -> Vec<String> {
     let verdicts: Vec<_> = plan.verdicts.iter().map(|verdict| json!(verdict)).collect();
     let mut lines = vec![Value::Array(verdicts).to_string()];
     lines.extend(plan.previews.iter().map(|preview| {

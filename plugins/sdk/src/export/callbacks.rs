@@ -47,7 +47,8 @@ impl<'call> Callbacks<'call> {
         let Some(http) = self.table.http else { return (ffi::ERROR, Vec::new(), 0) };
         let out = &raw mut response;
         // SAFETY: `ctx` is that of this call, on its thread; `out` is writable.
-        let code = outside(|| unsafe { http(self.table.ctx, request.as_ptr(), request.len(), out) });
+        let code =
+            outside(|| unsafe { http(self.table.ctx, request.as_ptr(), request.len(), out) });
         // SAFETY: the host lends the head until the next callback; it is copied here.
         let head = unsafe { copy(response.head, response.head_len) };
         (code, head, response.body)

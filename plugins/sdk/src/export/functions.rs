@@ -138,6 +138,7 @@ fn finish(callbacks: &Callbacks<'_>, answer: Answer) -> i32 {
 }
 
 fn error_bytes(document: &ErrorDocument) -> Vec<u8> {
-    let unwritable = br#"{"errors":[{"code":"plugin_error","message":"an error cannot be written"}]}"#;
+    let unwritable =
+        br#"{"errors":[{"code":"plugin_error","message":"an error cannot be written"}]}"#;
     serde_json::to_vec(document).unwrap_or_else(|_| unwritable.to_vec())
 }

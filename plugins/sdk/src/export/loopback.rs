@@ -15,8 +15,11 @@ use sessionql_plugin_abi::ffi::{self, EntryFunction, FFI_Host, FFI_Plugin, FFI_R
 use super::callbacks::copy;
 use super::functions::size_of_table;
 
-/// Bytes of a body that one `read` hands out; small, so that tests cross many borders.
+/// Bytes of a body that one `read` hands out: few at first, so that tests cross many borders.
 const PIECE_BYTES: usize = 61;
+
+/// How much of a body is handed out in small pieces, and the size of the pieces after that.
+const LARGE_PIECE_BYTES: usize = 64 << 10;
 
 /// What the fake host does for one call.
 pub(crate) trait Services {
@@ -74,7 +77,11 @@ impl Loaded {
         })
     }
 
-    pub(crate) fn connect(self, options: &[u8], services: &mut dyn Services) -> (Ended, Connection) {
+    pub(crate) fn connect(
+        self,
+        options: &[u8],
+        services: &mut dyn Services,
+    ) -> (Ended, Connection) {
         let mut handle = ptr::null_mut();
         let out = &raw mut handle;
         let ended = run(services, |host| match self.table.connect {
@@ -178,18 +185,27 @@ unsafe extern "C" fn http(
         call.lent = head;
         call.n_bodies += 1;
         call.bodies.insert(call.n_bodies, (body, 0));
-        let answer =
-            FFI_Response { head: call.lent.as_ptr(), head_len: call.lent.len(), body: call.n_bodies };
+        let answer = FFI_Response {
+            head: call.lent.as_ptr(),
+            head_len: call.lent.len(),
+            body: call.n_bodies,
+        };
         // SAFETY: the plugin passes a writable response.
         unsafe { response.write(answer) };
         code
     })
 }
 
-unsafe extern "C" fn read(ctx: *mut c_void, body: u64, bytes: *mut *const u8, len: *mut usize) -> i32 {
+unsafe extern "C" fn read(
+    ctx: *mut c_void,
+    body: u64,
+    bytes: *mut *const u8,
+    len: *mut usize,
+) -> i32 {
     with_call(ctx, |call| {
         let (whole, n_read) = call.bodies.entry(body).or_default();
-        let end = whole.len().min(*n_read + PIECE_BYTES);
+        let piece = if *n_read < LARGE_PIECE_BYTES { PIECE_BYTES } else { LARGE_PIECE_BYTES };
+        let end = whole.len().min(*n_read + piece);
         call.lent = whole[*n_read..end].to_vec();
         *n_read = end;
         // SAFETY: the plugin passes a writable pointer.

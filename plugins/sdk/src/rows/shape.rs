@@ -40,10 +40,9 @@ impl Node {
     fn child(&mut self, key: &str) -> &mut Self {
         let dot = if self.path.is_empty() { "" } else { "." };
         let path = format!("{}{dot}{key}", self.path);
-        let object = self.object.get_or_insert_with(|| Object {
-            fields: Vec::new(),
-            next: vec![Cell::new(0)],
-        });
+        let object = self
+            .object
+            .get_or_insert_with(|| Object { fields: Vec::new(), next: vec![Cell::new(0)] });
         let index = object.fields.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
             object.fields.push((key.to_owned(), Self { path, ..Self::default() }));
             object.next.push(Cell::new(object.fields.len()));

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -108,8 +110,11 @@ fn fan_out(
         }
     }
     match object {
-        Some(object) => serde_json::Deserializer::from_str(text.get())
-            .deserialize_any(Fields { path, object, sink }),
+        Some(object) => serde_json::Deserializer::from_str(text.get()).deserialize_any(Fields {
+            path,
+            object,
+            sink,
+        }),
         None => Ok(()),
     }
 }
@@ -219,7 +224,11 @@ struct One<'a, 'host> {
 
 impl One<'_, '_> {
     fn give<E: serde::de::Error>(self, found: Found<'_>) -> Result<(), E> {
-        if self.sink.take(self.cell, found) { Ok(()) } else { Err(E::custom("a value was refused")) }
+        if self.sink.take(self.cell, found) {
+            Ok(())
+        } else {
+            Err(E::custom("a value was refused"))
+        }
     }
 }
 

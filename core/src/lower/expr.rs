@@ -1,0 +1,244 @@
+//! Expressions, one form at a time. What needs more than a change of notation has its own file.
+
+use datafusion::sql::sqlparser::ast as sql;
+use sessionql_grammar::ast::{self, BinaryOp, ExprKind, IsTest, LikeKind};
+
+use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
+
+impl Lowering<'_> {
+    pub(super) fn exprs(&mut self, exprs: &[ast::Expr]) -> Result<Vec<sql::Expr>> {
+        exprs.iter().map(|expr| self.expr(expr)).collect()
+    }
+
+    fn boxed(&mut self, expr: &ast::Expr) -> Result<Box<sql::Expr>> {
+        Ok(Box::new(self.expr(expr)?))
+    }
+
+    pub(super) fn expr(&mut self, expr: &ast::Expr) -> Result<sql::Expr> {
+        match &expr.kind {
+            ExprKind::Column(name) => self.column(name),
+            ExprKind::Literal(literal) => self.literal(literal, expr.span),
+            ExprKind::Parameter(name) => self.parameter(name),
+            ExprKind::Nested(inner) => Ok(blank::nested(self.expr(inner)?)),
+            ExprKind::Tuple(items) => Ok(sql::Expr::Tuple(self.exprs(items)?)),
+            ExprKind::Array(items) => Ok(sql::Expr::Array(sql::Array { elem: self.exprs(items)?, named: true })),
+            ExprKind::And(items) => self.and(items),
+            ExprKind::Or(items) => self.or(items),
+            ExprKind::Not(operand) => self.not(operand),
+            ExprKind::Sign { is_minus, operand } => self.sign(*is_minus, operand),
+            ExprKind::Binary { op, op_span, left, right } => self.binary(*op, *op_span, left, right),
+            ExprKind::Is { operand, test, is_negated } => self.is(operand, test, *is_negated),
+            ExprKind::Between { .. } => self.between(expr),
+            ExprKind::InList { operand, list, is_negated } => self.in_list(operand, list, *is_negated),
+            ExprKind::InQuery { operand, query, is_negated } => self.in_query(operand, query, *is_negated, expr.span),
+            ExprKind::Like { .. } => self.like(expr),
+            ExprKind::Case { operand, branches, otherwise } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref())
+            }
+            ExprKind::Cast { operand, data_type, is_try } => self.cast(operand, data_type, *is_try),
+            ExprKind::Extract { field, operand } => self.extract(field, operand),
+            ExprKind::Trim { side, characters, operand } => self.trim(*side, characters.as_deref(), operand),
+            ExprKind::Function(function) => self.function(function),
+            ExprKind::Exists(query) => self.exists(query),
+            ExprKind::Subquery(query) => self.subquery(query),
+            ExprKind::Quantified { .. } => Err(LowerError::new(LowerErrorKind::MisplacedQuantifier, expr.span)),
+            ExprKind::Subscript { operand, index } => self.subscript(operand, index),
+            ExprKind::Field { operand, name } => self.field(operand, name),
+        }
+    }
+
+    fn column(&mut self, name: &ast::ObjectName) -> Result<sql::Expr> {
+        if let [word] = name.parts.as_slice()
+            && !word.is_quoted
+            && self.resolve(&name.parts).is_none()
+            && let Some(constant) = self.clock(&word.normalized(), name.span)?
+        {
+            return Ok(constant);
+        }
+        self.note_outer(&name.parts);
+        if let Some(last) = name.parts.last() {
+            self.named.insert(last.normalized());
+        }
+        let parts = self.unqualified(&name.parts);
+        let mut parts: Vec<_> = parts.iter().map(|part| self.ident(part)).collect();
+        Ok(match (parts.len(), parts.pop()) {
+            (1, Some(name)) => sql::Expr::Identifier(name),
+            (_, last) => {
+                parts.extend(last);
+                sql::Expr::CompoundIdentifier(parts)
+            }
+        })
+    }
+
+    fn sign(&mut self, is_minus: bool, operand: &ast::Expr) -> Result<sql::Expr> {
+        let op = if is_minus { sql::UnaryOperator::Minus } else { sql::UnaryOperator::Plus };
+        if is_minus && let ExprKind::Literal(ast::Literal::Duration(micros)) = &operand.kind {
+            return Ok(self.duration(-micros));
+        }
+        Ok(sql::Expr::UnaryOp { op, expr: self.boxed(operand)? })
+    }
+
+    fn binary(&mut self, op: BinaryOp, op_span: ast::Span, left: &ast::Expr, right: &ast::Expr) -> Result<sql::Expr> {
+        use sql::BinaryOperator as Op;
+        let lowered = match op {
+            BinaryOp::Add => Op::Plus,
+            BinaryOp::Subtract => Op::Minus,
+            BinaryOp::Multiply => Op::Multiply,
+            BinaryOp::Divide => Op::Divide,
+            BinaryOp::Modulo => Op::Modulo,
+            BinaryOp::Concat => Op::StringConcat,
+            BinaryOp::Eq => Op::Eq,
+            BinaryOp::NotEq => Op::NotEq,
+            BinaryOp::Lt => Op::Lt,
+            BinaryOp::LtEq => Op::LtEq,
+            BinaryOp::Gt => Op::Gt,
+            BinaryOp::GtEq => Op::GtEq,
+            BinaryOp::Regex => Op::PGRegexMatch,
+            BinaryOp::RegexAnyCase => Op::PGRegexIMatch,
+            BinaryOp::NotRegex => Op::PGRegexNotMatch,
+            BinaryOp::NotRegexAnyCase => Op::PGRegexNotIMatch,
+            BinaryOp::Overlaps => return Err(LowerError::unsupported("OVERLAPS", op_span)),
+            BinaryOp::Contains => return Err(LowerError::unsupported("CONTAINS", op_span)),
+            BinaryOp::AtTimeZone => return self.at_time_zone(left, right),
+        };
+        if !op.is_comparison() {
+            return Ok(blank::binary(self.expr(left)?, lowered, self.expr(right)?));
+        }
+        if let ExprKind::Quantified { is_all, operand } = &right.kind {
+            return self.quantified(left, lowered, *is_all, operand);
+        }
+        let (left, right) = (self.compared(left, right)?, self.compared(right, left)?);
+        Ok(blank::binary(left, lowered, right))
+    }
+
+    fn at_time_zone(&mut self, operand: &ast::Expr, zone: &ast::Expr) -> Result<sql::Expr> {
+        let ExprKind::Literal(ast::Literal::Text(_)) = &zone.kind else {
+            return Err(LowerError::unsupported("AT TIME ZONE with anything but a zone in quotes", zone.span));
+        };
+        let (timestamp, time_zone) = (self.boxed(operand)?, self.boxed(zone)?);
+        Ok(sql::Expr::AtTimeZone { timestamp, time_zone })
+    }
+
+    fn is(&mut self, operand: &ast::Expr, test: &IsTest, is_negated: bool) -> Result<sql::Expr> {
+        let left = self.boxed(operand)?;
+        Ok(match (test, is_negated) {
+            (IsTest::Null, false) => sql::Expr::IsNull(left),
+            (IsTest::Null, true) => sql::Expr::IsNotNull(left),
+            (IsTest::True, false) => sql::Expr::IsTrue(left),
+            (IsTest::True, true) => sql::Expr::IsNotTrue(left),
+            (IsTest::False, false) => sql::Expr::IsFalse(left),
+            (IsTest::False, true) => sql::Expr::IsNotFalse(left),
+            (IsTest::Unknown, false) => sql::Expr::IsUnknown(left),
+            (IsTest::Unknown, true) => sql::Expr::IsNotUnknown(left),
+            (IsTest::DistinctFrom(right), is_negated) => {
+                let right = Box::new(self.compared(right, operand)?);
+                if is_negated {
+                    sql::Expr::IsNotDistinctFrom(left, right)
+                } else {
+                    sql::Expr::IsDistinctFrom(left, right)
+                }
+            }
+        })
+    }
+
+    fn between(&mut self, expr: &ast::Expr) -> Result<sql::Expr> {
+        let ExprKind::Between { operand, low, high, is_negated, is_symmetric } = &expr.kind else {
+            return self.expr(expr);
+        };
+        let (low, high) = (self.compared(low, operand)?, self.compared(high, operand)?);
+        let operand = self.boxed(operand)?;
+        let between = |low: sql::Expr, high: sql::Expr, negated| {
+            sql::Expr::Between { expr: operand.clone(), negated, low: Box::new(low), high: Box::new(high) }
+        };
+        if !is_symmetric {
+            return Ok(between(low, high, *is_negated));
+        }
+        let either = blank::binary(
+            between(low.clone(), high.clone(), false),
+            sql::BinaryOperator::Or,
+            between(high, low, false),
+        );
+        let either = blank::nested(either);
+        Ok(if *is_negated {
+            sql::Expr::UnaryOp { op: sql::UnaryOperator::Not, expr: Box::new(either) }
+        } else {
+            either
+        })
+    }
+
+    fn in_list(&mut self, operand: &ast::Expr, list: &[ast::Expr], negated: bool) -> Result<sql::Expr> {
+        let list = list.iter().map(|item| self.compared(item, operand)).collect::<Result<_>>()?;
+        Ok(sql::Expr::InList { expr: self.boxed(operand)?, list, negated })
+    }
+
+    fn like(&mut self, like: &ast::Expr) -> Result<sql::Expr> {
+        let ExprKind::Like { kind, operand, pattern, escape, is_negated } = &like.kind else { return self.expr(like) };
+        let escape_char = escape.as_ref().map(|text| sql::Value::SingleQuotedString(text.clone()).with_empty_span());
+        if escape.as_ref().is_some_and(|escape| escape.chars().count() != 1) {
+            return Err(LowerError::unsupported("ESCAPE with anything but one character", like.span));
+        }
+        let (expr, pattern, negated) = (self.boxed(operand)?, self.boxed(pattern)?, *is_negated);
+        Ok(match kind {
+            LikeKind::Like => sql::Expr::Like { negated, any: false, expr, pattern, escape_char },
+            LikeKind::ILike => sql::Expr::ILike { negated, any: false, expr, pattern, escape_char },
+            LikeKind::SimilarTo => sql::Expr::SimilarTo { negated, expr, pattern, escape_char },
+        })
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&ast::Expr>,
+        branches: &[(ast::Expr, ast::Expr)],
+        otherwise: Option<&ast::Expr>,
+    ) -> Result<sql::Expr> {
+        let mut conditions = Vec::with_capacity(branches.len());
+        for (condition, result) in branches {
+            let condition = match operand {
+                Some(operand) => self.compared(condition, operand)?,
+                None => self.expr(condition)?,
+            };
+            conditions.push(sql::CaseWhen { condition, result: self.expr(result)? });
+        }
+        Ok(sql::Expr::Case {
+            case_token: sql::helpers::attached_token::AttachedToken::empty(),
+            end_token: sql::helpers::attached_token::AttachedToken::empty(),
+            operand: operand.map(|operand| self.boxed(operand)).transpose()?,
+            conditions,
+            else_result: otherwise.map(|otherwise| self.boxed(otherwise)).transpose()?,
+        })
+    }
+
+    fn extract(&mut self, field: &ast::Ident, operand: &ast::Expr) -> Result<sql::Expr> {
+        let field = sql::DateTimeField::Custom(sql::Ident::new(field.value.to_lowercase()));
+        Ok(sql::Expr::Extract { field, syntax: sql::ExtractSyntax::From, expr: self.boxed(operand)? })
+    }
+
+    fn trim(&mut self, side: ast::TrimSide, characters: Option<&ast::Expr>, operand: &ast::Expr) -> Result<sql::Expr> {
+        let side = match side {
+            ast::TrimSide::Both => sql::TrimWhereField::Both,
+            ast::TrimSide::Leading => sql::TrimWhereField::Leading,
+            ast::TrimSide::Trailing => sql::TrimWhereField::Trailing,
+        };
+        let trim_what = characters.map(|characters| self.boxed(characters)).transpose()?;
+        let expr = self.boxed(operand)?;
+        Ok(sql::Expr::Trim { trim_where: Some(side), trim_what, expr, trim_characters: None })
+    }
+
+    fn subscript(&mut self, operand: &ast::Expr, index: &ast::Subscript) -> Result<sql::Expr> {
+        let root = self.boxed(operand)?;
+        let subscript = match index {
+            ast::Subscript::Index(index) => sql::Subscript::Index { index: self.expr(index)? },
+            ast::Subscript::Slice(from, to) => {
+                let mut bound = |bound: &Option<Box<ast::Expr>>| bound.as_ref().map(|bound| self.expr(bound)).transpose();
+                sql::Subscript::Slice { lower_bound: bound(from)?, upper_bound: bound(to)?, stride: None }
+            }
+        };
+        Ok(sql::Expr::CompoundFieldAccess { root, access_chain: vec![sql::AccessExpr::Subscript(subscript)] })
+    }
+
+    fn field(&mut self, operand: &ast::Expr, name: &ast::Ident) -> Result<sql::Expr> {
+        let root = self.boxed(operand)?;
+        let access = sql::AccessExpr::Dot(sql::Expr::Identifier(self.ident(name)));
+        Ok(sql::Expr::CompoundFieldAccess { root, access_chain: vec![access] })
+    }
+}

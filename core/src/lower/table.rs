@@ -1,0 +1,195 @@
+//! Tables in FROM. Each table of the catalog becomes a query of its visible columns, filtered by
+//! the time window before anything is joined to it.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast as sql;
+use sessionql_grammar::ast;
+
+use super::error::nearest;
+use super::query::{Output, renamed};
+use super::scope::{Column, Relation};
+use super::{LowerError, LowerErrorKind, Lowering, Result, TableShape, blank};
+
+impl Lowering<'_> {
+    pub(super) fn from(&mut self, tables: &[ast::TableExpr]) -> Result<Vec<sql::TableWithJoins>> {
+        tables.iter().map(|table| self.table_expr(table)).collect()
+    }
+
+    pub(super) fn table(&mut self, table: &ast::Table) -> Result<sql::TableFactor> {
+        match &table.kind {
+            ast::TableKind::Name(name) => self.named_table(name, table),
+            ast::TableKind::Query(query) => self.derived_table(query, table),
+            ast::TableKind::Function { name, arguments } => self.table_function(name, arguments, table),
+            ast::TableKind::Nested(nested) => {
+                if let Some(alias) = &table.alias {
+                    return Err(LowerError::unsupported("a name for a join in parentheses", alias.name.span));
+                }
+                let table_with_joins = Box::new(self.table_expr(nested)?);
+                Ok(sql::TableFactor::NestedJoin { table_with_joins, alias: None })
+            }
+        }
+    }
+
+    fn named_table(&mut self, name: &ast::ObjectName, table: &ast::Table) -> Result<sql::TableFactor> {
+        let path: Vec<_> = name.parts.iter().map(ast::Ident::normalized).collect();
+        let Some(last) = name.parts.last() else { return Err(self.unknown_table(&path, name.span)) };
+        let alias_columns = table.alias.as_ref().map_or(&[][..], |alias| &alias.columns);
+        let named = Relation {
+            name: Some(table.alias.as_ref().map_or(last, |alias| &alias.name).clone()),
+            path: if table.alias.is_some() { Vec::new() } else { path.clone() },
+            ..Relation::default()
+        };
+        let cte = match path.as_slice() {
+            [name] => self.ctes.iter().rev().find(|(cte, _)| cte == name).map(|(_, columns)| columns.clone()),
+            _ => None,
+        };
+        if let Some(columns) = cte {
+            let alias = table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
+            let factor = blank::table(vec![self.ident(last)], alias);
+            let columns = renamed(columns, alias_columns);
+            return self.windowed(factor, Relation { columns, ..named }, name.span);
+        }
+        let Some(shape) = self.context.tables.table(&path) else { return Err(self.unknown_table(&path, name.span)) };
+        let (query, columns) = self.visible_columns(&shape);
+        let alias = named.name.as_ref().map(|name| self.table_alias(name, alias_columns));
+        self.add_relation(Relation { columns: renamed(Some(columns), alias_columns), ..named }, table.span)?;
+        Ok(blank::derived(query, alias, false))
+    }
+
+    /// Returns the query of a table's visible columns within the time window.
+    fn visible_columns(&mut self, shape: &TableShape) -> (sql::Query, Vec<Column>) {
+        let mut select = blank::select();
+        let mut columns = Vec::new();
+        for column in &shape.columns {
+            if column.is_hidden {
+                self.hidden_seen.insert(column.name.clone());
+            }
+            if !column.is_hidden || self.hidden.contains(&column.name) {
+                let name = blank::quoted(&column.name);
+                select.projection.push(sql::SelectItem::UnnamedExpr(sql::Expr::Identifier(name)));
+                columns.push(Column {
+                    name: column.name.clone(),
+                    data_type: Some(column.data_type.clone()),
+                    is_hidden: column.is_hidden,
+                });
+            }
+        }
+        if let (Some(bounds), Some((start, end))) = (&self.bounds, &shape.time) {
+            select.selection = Some(bounds.predicate(start, end));
+            self.n_windowed += 1;
+        }
+        let reference = shape.reference.iter().map(|part| blank::quoted(part)).collect();
+        select.from = vec![sql::TableWithJoins { relation: blank::table(reference, None), joins: Vec::new() }];
+        (blank::query(sql::SetExpr::Select(Box::new(select))), columns)
+    }
+
+    fn derived_table(&mut self, query: &ast::Query, table: &ast::Table) -> Result<sql::TableFactor> {
+        let bounds = self.bounds.take();
+        let lowered = self.query(query);
+        self.bounds = bounds;
+        let (query, output) = lowered?;
+        let alias = table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
+        let names = table.alias.as_ref().map_or(&[][..], |alias| &alias.columns);
+        let relation = Relation {
+            name: table.alias.as_ref().map(|alias| alias.name.clone()),
+            columns: renamed(output, names),
+            ..Relation::default()
+        };
+        self.windowed(blank::derived(query, alias, table.is_lateral), relation, table.span)
+    }
+
+    /// Filters a query by the time window if it passes sessions through.
+    fn windowed(&mut self, factor: sql::TableFactor, relation: Relation, span: ast::Span) -> Result<sql::TableFactor> {
+        let is_session = |bounds: &super::Bounds| passes_sessions(&relation.columns, bounds.is_default());
+        let Some(bounds) = self.bounds.as_ref().filter(|bounds| is_session(bounds)) else {
+            self.add_relation(relation, span)?;
+            return Ok(factor);
+        };
+        let mut select = blank::select();
+        select.projection = vec![sql::SelectItem::Wildcard(blank::wildcard())];
+        select.selection = Some(bounds.predicate("start", "end"));
+        let lateral = matches!(factor, sql::TableFactor::Derived { lateral: true, .. });
+        select.from = vec![sql::TableWithJoins { relation: factor, joins: Vec::new() }];
+        self.n_windowed += 1;
+        let alias = relation.name.as_ref().map(|name| self.table_alias(name, &[]));
+        self.add_relation(relation, span)?;
+        Ok(blank::derived(blank::query(sql::SetExpr::Select(Box::new(select))), alias, lateral))
+    }
+
+    fn table_function(
+        &mut self,
+        name: &ast::ObjectName,
+        arguments: &[ast::Argument],
+        table: &ast::Table,
+    ) -> Result<sql::TableFactor> {
+        let alias = table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
+        if table.is_lateral {
+            return Err(LowerError::unsupported("LATERAL with a table function", table.span));
+        }
+        let mut exprs = Vec::new();
+        for argument in arguments {
+            if let Some(name) = &argument.name {
+                return Err(LowerError::unsupported("a named argument of a table function", name.span));
+            }
+            exprs.push(self.expr(&argument.value)?);
+        }
+        let own_name = table.alias.as_ref().map_or(name.parts.last(), |alias| Some(&alias.name));
+        self.add_relation(Relation { name: own_name.cloned(), ..Relation::default() }, table.span)?;
+        if let [name] = name.parts.as_slice()
+            && name.normalized() == "unnest"
+        {
+            return Ok(sql::TableFactor::UNNEST {
+                alias,
+                array_exprs: exprs,
+                with_offset: false,
+                with_offset_alias: None,
+                with_ordinality: false,
+            });
+        }
+        let name: Vec<_> = name.parts.iter().map(|part| self.ident(part)).collect();
+        let unnamed = |expr| sql::FunctionArg::Unnamed(sql::FunctionArgExpr::Expr(expr));
+        let mut factor = blank::table(name, alias);
+        if let sql::TableFactor::Table { args, .. } = &mut factor {
+            *args = Some(sql::TableFunctionArgs { args: exprs.into_iter().map(unnamed).collect(), settings: None });
+        }
+        Ok(factor)
+    }
+
+    fn table_alias(&self, name: &ast::Ident, columns: &[ast::Ident]) -> sql::TableAlias {
+        sql::TableAlias { columns: self.alias_columns(columns), ..blank::alias(self.ident(name)) }
+    }
+
+    /// Puts a relation in sight of the SELECT being lowered.
+    fn add_relation(&mut self, relation: Relation, span: ast::Span) -> Result<()> {
+        let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
+        if let Some(name) = relation.name.as_ref().map(ast::Ident::normalized)
+            && scope.relations.iter().any(|other| other.name.as_ref().is_some_and(|other| other.normalized() == name))
+        {
+            return Err(LowerError::new(LowerErrorKind::DuplicateTable { name }, span));
+        }
+        scope.relations.push(relation);
+        Ok(())
+    }
+
+    fn unknown_table(&self, path: &[String], span: ast::Span) -> LowerError {
+        let name = path.join(".");
+        let mut names = self.context.tables.names();
+        names.extend(self.ctes.iter().map(|(name, _)| name.clone()));
+        let candidates = nearest(&name, names.iter().map(String::as_str));
+        LowerError::new(LowerErrorKind::UnknownTable { name, candidates }, span)
+    }
+}
+
+/// Returns whether columns hold the start and the end of sessions. A column whose type is not known
+/// counts only if the window was asked for (`is_default` false).
+fn passes_sessions(columns: &Output, is_default: bool) -> bool {
+    let is_time = |name: &str| {
+        let mut named = columns.iter().flatten().filter(|column| column.name == name);
+        match (named.next(), named.next()) {
+            (Some(Column { data_type: Some(data_type), .. }), None) => matches!(data_type, DataType::Timestamp(..)),
+            (Some(_), None) => !is_default,
+            _ => false,
+        }
+    };
+    is_time("start") && is_time("end")
+}

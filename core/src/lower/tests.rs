@@ -1,0 +1,357 @@
+//! One test per rule: the text and the engine's statement it becomes, written as SQL.
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use sessionql_grammar::ast::{Expr, Query, StatementKind};
+use sessionql_grammar::parse;
+
+use super::*;
+
+struct Fake;
+
+impl Tables for Fake {
+    fn table(&self, name: &[String]) -> Option<TableShape> {
+        let column = |name: &str, data_type: &DataType| ColumnShape {
+            name: name.to_owned(),
+            is_hidden: name == "raw",
+            data_type: data_type.clone(),
+        };
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let parts: Vec<_> = name.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            ["vpn"] | ["vpn", "sessions"] => Some(TableShape {
+                reference: vec!["vpn".to_owned(), "sessions".to_owned()],
+                columns: vec![
+                    column("id", &DataType::Utf8),
+                    column("user", &DataType::Utf8),
+                    column("start", &time),
+                    column("end", &time),
+                    column("raw", &DataType::Utf8),
+                ],
+                time: Some(("start".to_owned(), "end".to_owned())),
+            }),
+            ["users"] => Some(TableShape {
+                reference: vec!["local".to_owned(), "users".to_owned()],
+                columns: vec![column("user", &DataType::Utf8), column("age", &DataType::Int64), column("raw", &DataType::Utf8)],
+                time: None,
+            }),
+            ["visits"] => Some(TableShape {
+                reference: vec!["local".to_owned(), "visits".to_owned()],
+                columns: vec![column("began", &time), column("ended", &time)],
+                time: Some(("began".to_owned(), "ended".to_owned())),
+            }),
+            _ => None,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        ["vpn", "vpn.sessions", "users", "visits"].map(str::to_owned).to_vec()
+    }
+}
+
+fn query(text: &str) -> Query {
+    match parse(text).unwrap().remove(0).kind {
+        StatementKind::Query(query) => *query,
+        kind => panic!("{kind:?}"),
+    }
+}
+
+fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn value(text: &str) -> Expr {
+    match parse(&format!("SET x = {text}")).unwrap().remove(0).kind {
+        StatementKind::Set { value, .. } => value,
+        kind => panic!("{kind:?}"),
+    }
+}
+
+/// It is 14:30 in Berlin.
+fn context(text: &str) -> Context<'_> {
+    Context {
+        text,
+        tables: &Fake,
+        now: instant("2026-01-31T13:30:00Z"),
+        time_zone: chrono_tz::Europe::Berlin,
+        since: None,
+        until: None,
+        parameters: HashMap::from([
+            ("who".to_owned(), value("'bob'")),
+            ("span".to_owned(), value("2h")),
+            ("list".to_owned(), value("['a', 'b']")),
+        ]),
+    }
+}
+
+/// Shortens the constants of time and the columns of a session table.
+fn written_shortly(statement: &sql::Statement) -> String {
+    let mut text = statement.to_string();
+    for (ending, mark) in [(", 'Timestamp(Microsecond, Some(\"UTC\"))')", "@"), (", 'Duration(Microsecond)')", "#")] {
+        while let Some(end) = text.find(ending) {
+            let start = text[..end].rfind("arrow_cast(").unwrap();
+            let value = text[start + "arrow_cast(".len()..end].trim_matches('\'').to_owned();
+            text.replace_range(start..end + ending.len(), &format!("{mark}{value}"));
+        }
+    }
+    text.replace("SELECT \"id\", \"user\", \"start\", \"end\" FROM \"vpn\".\"sessions\"", "VPN")
+        .replace("SELECT \"user\", \"age\" FROM \"local\".\"users\"", "USERS")
+}
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let lowered = lower(&query(text), &context(text)).unwrap();
+    assert_eq!(written_shortly(&lowered.statement), expected, "\n{text}");
+}
+
+/// Checks message and place of an error.
+#[track_caller]
+fn check_error(text: &str, message: &str, place: &str) -> LowerError {
+    let error = lower(&query(text), &context(text)).unwrap_err();
+    assert_eq!(error.to_string(), message, "\n{text}");
+    assert_eq!(error.span.of(text), place, "\n{text}");
+    error
+}
+
+#[test]
+fn tables_become_queries_of_their_visible_columns() {
+    check("SELECT * FROM vpn", "SELECT * FROM (VPN) AS vpn");
+    check("SELECT s.user FROM VPN.sessions s", "SELECT s.user FROM (VPN) AS s");
+    check("SELECT vpn.sessions.user FROM vpn.sessions", "SELECT sessions.user FROM (VPN) AS sessions");
+    check("SELECT vpn.sessions.* FROM vpn.sessions", "SELECT sessions.* FROM (VPN) AS sessions");
+    check("SELECT 1 FROM vpn AS v (a, b)", "SELECT 1 FROM (VPN) AS v (a, b)");
+    check("SELECT 1 FROM vpn, users", "SELECT 1 FROM (VPN) AS vpn, (USERS) AS users");
+}
+
+#[test]
+fn hidden_columns_are_there_only_if_named_and_never_in_a_star() {
+    let with_raw = "SELECT \"id\", \"user\", \"start\", \"end\", \"raw\" FROM \"vpn\".\"sessions\"";
+    check("SELECT Raw FROM vpn", &format!("SELECT Raw FROM ({with_raw}) AS vpn"));
+    check(
+        "SELECT *, raw FROM vpn v",
+        &format!("SELECT \"v\".\"id\", \"v\".\"user\", \"v\".\"start\", \"v\".\"end\", raw FROM ({with_raw}) AS v"),
+    );
+    check(
+        "SELECT v.* EXCEPT (id, start) FROM vpn v WHERE v.raw LIKE 'x%'",
+        &format!("SELECT \"v\".\"user\", \"v\".\"end\" FROM ({with_raw}) AS v WHERE v.raw LIKE 'x%'"),
+    );
+    check(
+        "SELECT *, v.raw FROM vpn v NATURAL JOIN users u",
+        &format!(
+            "SELECT \"v\".\"id\", \"v\".\"user\", \"v\".\"start\", \"v\".\"end\", \"u\".\"age\", v.raw FROM ({with_raw}) AS v \
+             INNER JOIN (SELECT \"user\", \"age\", \"raw\" FROM \"local\".\"users\") AS u USING(\"user\")"
+        ),
+    );
+    check("SELECT 'raw' FROM vpn NATURAL JOIN users", "SELECT 'raw' FROM (VPN) AS vpn NATURAL INNER JOIN (USERS) AS users");
+}
+
+#[test]
+fn named_queries_shadow_tables() {
+    check("WITH vpn AS (SELECT 1 AS a) SELECT * FROM vpn", "WITH vpn AS (SELECT 1 AS a) SELECT * FROM vpn");
+    check(
+        "SELECT 1 FROM (WITH a AS (SELECT 1) SELECT * FROM a) x, vpn",
+        "SELECT 1 FROM (WITH a AS (SELECT 1) SELECT * FROM a) AS x, (VPN) AS vpn",
+    );
+    check_error("SELECT 1 FROM (WITH a AS (SELECT 1) SELECT * FROM a) x, a", "no table `a`", "a");
+}
+
+#[test]
+fn unknown_tables_have_candidates() {
+    let error = check_error("SELECT 1 FROM vnp", "no table `vnp`", "vnp");
+    assert_eq!(error.candidates(), ["vpn"]);
+    assert_eq!(error.hint().as_deref(), Some("did you mean `vpn`?"));
+    let error = check_error("SELECT 1 FROM vpn.session", "no table `vpn.session`", "vpn.session");
+    assert_eq!(error.candidates(), ["vpn.sessions"]);
+    check_error("SELECT 1 FROM vpn JOIN vpn ON true", "FROM has two tables named `vpn`", "vpn");
+}
+
+#[test]
+fn windows_filter_each_session_table_before_joins() {
+    check(
+        "SELECT * FROM vpn SINCE 24h",
+        "SELECT * FROM (VPN WHERE open_during(\"start\", \"end\", @2026-01-30T13:30:00Z, @NULL)) AS vpn",
+    );
+    check(
+        "SELECT * FROM users u LEFT JOIN vpn v ON u.user = v.user WHERE age > 1 UNTIL today",
+        "SELECT * FROM (USERS) AS u LEFT JOIN (VPN WHERE open_during(\"start\", \"end\", @NULL, @2026-01-30T23:00:00Z)) AS v \
+         ON u.user = v.user WHERE age > 1",
+    );
+    check(
+        "SELECT * FROM visits AT '14:05'",
+        "SELECT * FROM (SELECT \"began\", \"ended\" FROM \"local\".\"visits\" WHERE \
+         open_during(\"began\", \"ended\", @2026-01-31T13:05:00Z, @2026-01-31T13:05:00Z)) AS visits",
+    );
+}
+
+#[test]
+fn windows_filter_queries_that_pass_sessions_through() {
+    let window = "open_during(\"start\", \"end\", @2026-01-31T12:30:00Z, @NULL)";
+    check(
+        "WITH a AS (SELECT user, start, end FROM vpn) SELECT * FROM a SINCE 1h",
+        &format!("WITH a AS (SELECT user, start, end FROM (VPN) AS vpn) SELECT * FROM (SELECT * FROM a WHERE {window}) AS a"),
+    );
+    check(
+        "SELECT * FROM (SELECT * FROM vpn) x SINCE 1h",
+        &format!("SELECT * FROM (SELECT * FROM (SELECT * FROM (VPN) AS vpn) AS x WHERE {window}) AS x"),
+    );
+    let message = "SINCE needs a table of sessions in FROM";
+    check_error("SELECT * FROM (SELECT user, start FROM vpn) x SINCE 1h", message, "SINCE 1h");
+    check_error("SELECT * FROM users SINCE 1h", message, "SINCE 1h");
+    check_error("SELECT 1 AT now", "AT needs a table of sessions in FROM", "AT now");
+}
+
+#[test]
+fn bounds_are_constants() {
+    let since = |bound: &str, expected: &str| {
+        check(
+            &format!("SELECT * FROM vpn SINCE {bound}"),
+            &format!("SELECT * FROM (VPN WHERE open_during(\"start\", \"end\", @{expected}, @NULL)) AS vpn"),
+        );
+    };
+    since("now - 1h30m", "2026-01-31T12:00:00Z");
+    since("now()", "2026-01-31T13:30:00Z");
+    since("yesterday + 12h", "2026-01-30T11:00:00Z");
+    since("'2026-01-01'", "2025-12-31T23:00:00Z");
+    since("'2026-01-01 10:00'", "2026-01-01T09:00:00Z");
+    since("'2026-01-01T10:00:00Z'", "2026-01-01T10:00:00Z");
+    since("TIMESTAMP '2026-01-01 10:00' - INTERVAL '1 day'", "2025-12-31T09:00:00Z");
+    since("ago(2h)", "2026-01-31T11:30:00Z");
+    since("$span", "2026-01-31T11:30:00Z");
+    let message = "SINCE takes a constant instant or duration";
+    check_error("SELECT * FROM vpn SINCE start", message, "start");
+    check_error("SELECT * FROM vpn SINCE now - INTERVAL '1 month'", message, "INTERVAL '1 month'");
+    check_error("SELECT * FROM vpn SINCE 5", message, "5");
+    check_error("SELECT * FROM vpn SINCE 'soon'", "`soon` is not a date or time", "'soon'");
+    check_error("SELECT * FROM vpn SINCE now - 9999w - 999999w", "this time is outside of the years 0 to 9999", "now - 9999w - 999999w");
+    check_error("SELECT * FROM vpn AT now + 1s", "AT asks for 2026-01-31T13:30:01Z, which is in the future", "now + 1s");
+    check_error(
+        "SELECT * FROM vpn SINCE 1h UNTIL 1h",
+        "the window is empty: SINCE 2026-01-31T12:30:00Z is not before UNTIL 2026-01-31T12:30:00Z",
+        "SINCE 1h UNTIL 1h",
+    );
+}
+
+#[test]
+fn the_default_window_is_for_selects_without_one() {
+    let text = "SELECT 1 FROM vpn, users UNION SELECT 1 FROM vpn SINCE 1h UNION SELECT 1 FROM users";
+    let context = Context { since: Some(instant("2026-01-01T00:00:00Z")), ..context(text) };
+    let lowered = lower(&query(text), &context).unwrap();
+    assert_eq!(
+        written_shortly(&lowered.statement),
+        "SELECT 1 FROM (VPN WHERE open_during(\"start\", \"end\", @2026-01-01T00:00:00Z, @NULL)) AS vpn, (USERS) AS users UNION \
+         SELECT 1 FROM (VPN WHERE open_during(\"start\", \"end\", @2026-01-31T12:30:00Z, @NULL)) AS vpn UNION \
+         SELECT 1 FROM (USERS) AS users"
+    );
+}
+
+#[test]
+fn times_are_pinned_and_in_the_zone() {
+    check(
+        "SELECT now(), current_timestamp AS n FROM vpn WHERE start > now() - 24h AND end < ago(1h)",
+        "SELECT @2026-01-31T13:30:00Z AS \"now()\", @2026-01-31T13:30:00Z AS n FROM (VPN) AS vpn \
+         WHERE start > @2026-01-31T13:30:00Z - #86400000000 AND end < (@2026-01-31T13:30:00Z - (#3600000000))",
+    );
+    check(
+        "SELECT 1 WHERE a = TIMESTAMP '2026-07-01 02:00' AND b = DATE '2026-07-01' AND c = '2026-07-01 02:00'::timestamp",
+        "SELECT 1 WHERE a = @2026-07-01T00:00:00Z AND b = DATE '2026-07-01' AND c = @2026-07-01T00:00:00Z",
+    );
+    check(
+        "SELECT 1 WHERE a > INTERVAL '1 day' AND b > INTERVAL '1 month' AND c = current_date",
+        "SELECT 1 WHERE a > #86400000000 AND b > INTERVAL '1 month' AND c = DATE '2026-01-31'",
+    );
+    check_error("SELECT DATE '2026-02-30'", "`2026-02-30` is not a date or time", "DATE '2026-02-30'");
+    check_error("SELECT INTERVAL '1 moon'", "`1 moon` is not an interval", "INTERVAL '1 moon'");
+}
+
+#[test]
+fn texts_are_remembered_with_their_places() {
+    let text = "SELECT 'a', 'b' WHERE x = 'a'";
+    let lowered = lower(&query(text), &context(text)).unwrap();
+    let places: Vec<_> = lowered.strings["a"].iter().map(|span| span.start).collect();
+    assert_eq!(places, [7, 26]);
+}
+
+#[test]
+fn names_carry_their_position() {
+    let text = "SELECT\n  user FROM vpn";
+    let sql::Statement::Query(query) = lower(&query(text), &context(text)).unwrap().statement else { panic!() };
+    let sql::SetExpr::Select(select) = *query.body else { panic!() };
+    let sql::SelectItem::UnnamedExpr(sql::Expr::Identifier(name)) = &select.projection[0] else { panic!() };
+    assert_eq!((name.span.start.line, name.span.start.column, name.span.end.column), (2, 3, 7));
+}
+
+#[test]
+fn numbers_compared_with_texts_become_texts() {
+    let text = "SELECT 1 FROM vpn v JOIN users u ON v.id = 124 WHERE age = 5 AND v.user IN ('x', 7) AND -1 = id";
+    let lowered = lower(&query(text), &context(text)).unwrap();
+    assert_eq!(
+        written_shortly(&lowered.statement),
+        "SELECT 1 FROM (VPN) AS v INNER JOIN (USERS) AS u ON v.id = '124' WHERE age = 5 AND v.user IN ('x', '7') AND '-1' = id"
+    );
+    assert_eq!(lowered.warnings[0].0, "`id` is text, so that it is compared with '124'");
+    assert_eq!(lowered.warnings.len(), 3);
+    check("SELECT 1 FROM vpn v JOIN users u ON true WHERE user = 1", "SELECT 1 FROM (VPN) AS v INNER JOIN (USERS) AS u ON true WHERE user = 1");
+}
+
+#[test]
+fn chains_are_balanced_and_equalities_folded() {
+    check("SELECT 1 WHERE a = 1 OR b = 2 OR A = 3 OR 4 = a", "SELECT 1 WHERE a IN (1, 3, 4) OR b = 2");
+    check("SELECT 1 WHERE (a = 1 OR a = 2) AND NOT (b OR c)", "SELECT 1 WHERE (a IN (1, 2)) AND NOT (b OR c)");
+    let text = format!("SELECT 1 WHERE {}", vec!["a > 1"; 10_000].join(" AND "));
+    assert!(lower(&query(&text), &context(&text)).is_ok());
+}
+
+#[test]
+fn not_in_a_query_is_only_a_whole_condition() {
+    check(
+        "SELECT 1 FROM vpn WHERE a AND user NOT IN (SELECT user FROM users)",
+        "SELECT 1 FROM (VPN) AS vpn WHERE a AND user NOT IN (SELECT user FROM (USERS) AS users)",
+    );
+    check(
+        "SELECT 1 FROM vpn WHERE NOT user IN (SELECT user FROM users) AND id IN (SELECT 'x')",
+        "SELECT 1 FROM (VPN) AS vpn WHERE user NOT IN (SELECT user FROM (USERS) AS users) AND id IN (SELECT 'x')",
+    );
+    let message = "NOT IN (query) is supported only as a condition of WHERE joined by AND, without outer columns";
+    for (text, place) in [
+        ("SELECT 1 FROM vpn WHERE a OR user NOT IN (SELECT 1)", "user NOT IN (SELECT 1)"),
+        ("SELECT 1 FROM vpn WHERE NOT (a OR user IN (SELECT 1))", "user IN (SELECT 1)"),
+        ("SELECT 1 FROM vpn HAVING user NOT IN (SELECT 1)", "user NOT IN (SELECT 1)"),
+        (
+            "SELECT 1 FROM vpn WHERE user NOT IN (SELECT user FROM users WHERE age = id)",
+            "user NOT IN (SELECT user FROM users WHERE age = id)",
+        ),
+        (
+            "SELECT 1 FROM vpn v WHERE user NOT IN (SELECT user FROM users u WHERE u.user = v.user)",
+            "user NOT IN (SELECT user FROM users u WHERE u.user = v.user)",
+        ),
+    ] {
+        assert_eq!(check_error(text, message, place).hint().as_deref(), Some("use NOT EXISTS"));
+    }
+}
+
+#[test]
+fn parameters_are_values() {
+    check("SELECT $who AS w WHERE a = $who AND b = ANY ($list)", "SELECT 'bob' AS w WHERE a = 'bob' AND b = ANY(ARRAY['a', 'b'])");
+    let error = check_error("SELECT $wo", "no value for parameter `$wo`", "$wo");
+    assert_eq!(error.candidates(), ["who"]);
+}
+
+#[test]
+fn joins_limits_and_order() {
+    check(
+        "SELECT user FROM vpn SEMI JOIN users USING (user) ORDER BY 1 DESC NULLS LAST LIMIT 3 OFFSET 1",
+        "SELECT user FROM (VPN) AS vpn LEFT SEMI JOIN (USERS) AS users USING(user) ORDER BY 1 DESC NULLS LAST LIMIT 3 OFFSET 1",
+    );
+    check("SELECT 1 FROM vpn CROSS JOIN users FETCH FIRST 2 ROWS ONLY", "SELECT 1 FROM (VPN) AS vpn CROSS JOIN (USERS) AS users LIMIT 2");
+    check("VALUES (1, 'a') ORDER BY 1", "VALUES (1, 'a') ORDER BY 1");
+}
+
+#[test]
+fn forms_that_do_not_run_yet_say_so() {
+    check_error("SELECT 1 FROM vpn a ASOF JOIN vpn b ON a.user = b.user", "ASOF JOIN is not supported yet", "ASOF JOIN");
+    check_error("SELECT 1 FROM vpn a JOIN vpn b ON a OVERLAPS b", "OVERLAPS is not supported yet", "OVERLAPS");
+    check_error("SELECT a IN (SELECT 1) FROM vpn", "IN (query) in a SELECT list is not supported yet", "a IN (SELECT 1)");
+    check_error("SELECT ANY (SELECT 1)", "ANY and ALL stand on the right of a comparison only", "ANY (SELECT 1)");
+    let error = check_error("SELECT a::integr", "no type `integr`", "integr");
+    assert_eq!(error.candidates(), ["integer"]);
+}
