@@ -44,7 +44,8 @@ pub(crate) enum ColumnSource {
 
 /// Returns the columns of `table`, in the order of `*`; hidden ones are last.
 pub(crate) fn table_columns(table: &Table, plugin: &str, connection: &str) -> Vec<TableColumn> {
-    let own = |column: &Column| TableColumn { column: column.clone(), source: ColumnSource::Plugin };
+    let own =
+        |column: &Column| TableColumn { column: column.clone(), source: ColumnSource::Plugin };
     let mut columns: Vec<TableColumn> = Vec::new();
     if table.is_main {
         for (name, column_type) in COMMON_COLUMNS {

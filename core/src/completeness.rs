@@ -152,7 +152,8 @@ impl Ledger {
                 .position(|report| report.connection == entry.connection)
                 .unwrap_or_else(|| {
                     let connection = entry.connection.clone();
-                    connections.push(ConnectionReport { connection, ..ConnectionReport::default() });
+                    connections
+                        .push(ConnectionReport { connection, ..ConnectionReport::default() });
                     connections.len() - 1
                 });
             let report = &mut connections[idx];

@@ -146,7 +146,9 @@ impl Config {
             config.connections.insert(name, connection);
         }
         if let Some((name, table)) = reader.take_tables("tables")?.into_iter().next() {
-            return Err(table.error(format!("local table `{name}`: local tables are not available yet")));
+            return Err(
+                table.error(format!("local table `{name}`: local tables are not available yet"))
+            );
         }
         if let Some(mut settings) = reader.take_table("settings")? {
             config.settings = Settings::read(&mut settings)?;
@@ -192,7 +194,8 @@ impl ConnectionConfig {
         for word in accept {
             connection.accept.push(read_gap(&word).ok_or_else(|| {
                 let known = ["capped", "history", "clamped", "budget"];
-                let error = table.error(format!("{what}: `accept` names `{word}`, which is no gap"));
+                let error =
+                    table.error(format!("{what}: `accept` names `{word}`, which is no gap"));
                 error.with_hint(format!("gaps are `{}`", known.join("`, `")))
             })?);
         }

@@ -128,8 +128,9 @@ impl Connection {
     pub fn learn(&self, learned: serde_json::Value) -> Result<(), WireError> {
         let size_bytes = learned.to_string().len();
         if size_bytes > MAX_LEARNED_BYTES {
-            let message =
-                format!("the plugin learned {size_bytes} bytes, at most {MAX_LEARNED_BYTES} are kept");
+            let message = format!(
+                "the plugin learned {size_bytes} bytes, at most {MAX_LEARNED_BYTES} are kept"
+            );
             return Err(WireError::new(Reason::PluginError, message));
         }
         if let Ok(mut slot) = self.learned.lock() {
@@ -206,7 +207,10 @@ fn options_for_plugin(
                 .chain(crate::config::HOST_KEYS)
                 .collect();
             let hint = did_you_mean(&nearest(key, known));
-            faults.push(ConfigError { line: Some(value.line), ..config_error(config, message, hint) });
+            faults.push(ConfigError {
+                line: Some(value.line),
+                ..config_error(config, message, hint)
+            });
             continue;
         };
         if option.secret && manifest.io == Io::Host {
@@ -228,7 +232,8 @@ fn options_for_plugin(
             options.insert(option.name.clone(), default.clone());
         } else if option.required {
             let message = format!("plugin `{}` needs the option `{}`", config.plugin, option.name);
-            let hint = (!option.doc.is_empty()).then(|| format!("`{}`: {}", option.name, option.doc));
+            let hint =
+                (!option.doc.is_empty()).then(|| format!("`{}`: {}", option.name, option.doc));
             faults.push(config_error(config, message, hint));
         }
     }

@@ -7,6 +7,7 @@ mod listing;
 mod outcome;
 mod plan;
 mod settings;
+mod words;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

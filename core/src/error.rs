@@ -44,8 +44,8 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
-    /// A scan failed.
-    #[error("connection `{connection}`: scan of `{table}` failed: {error}")]
+    /// A scan failed. What the host says of a request names the connection by itself.
+    #[error("{}", scan_message(connection, table, error))]
     Scan {
         /// The connection.
         connection: String,
@@ -204,6 +204,13 @@ impl Error {
     }
 }
 
+fn scan_message(connection: &str, table: &str, error: &WireError) -> String {
+    if error.message.starts_with(&format!("connection `{connection}`")) {
+        return error.message.clone();
+    }
+    format!("connection `{connection}`: scan of `{table}` failed: {}", error.message)
+}
+
 /// Returns the sentence that offers names, if there are any.
 pub fn did_you_mean(candidates: &[String]) -> Option<String> {
     match candidates {
@@ -216,7 +223,7 @@ pub fn did_you_mean(candidates: &[String]) -> Option<String> {
     }
 }
 
-/// Returns the names most like `name`, best first, at most three.
+/// Returns the names most like `name`, best first: at most three, none much worse than the best.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut scored: Vec<(f64, &str)> = names
         .into_iter()
@@ -225,5 +232,7 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
         .collect();
     scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     scored.dedup_by(|(_, a), (_, b)| a == b);
-    scored.into_iter().take(3).map(|(_, known)| known.to_owned()).collect()
+    let best = scored.first().map_or(0.0, |(score, _)| *score);
+    let near = scored.into_iter().take_while(|(score, _)| *score > best - 0.05);
+    near.take(3).map(|(_, known)| known.to_owned()).collect()
 }

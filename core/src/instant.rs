@@ -1,6 +1,8 @@
 //! Dates and times as people write them, read in the query's time zone.
 
-use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{
+    DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc,
+};
 use chrono_tz::Tz;
 
 /// Returns the instant that `text` names: a date, a date and time, either with or without an
@@ -32,7 +34,9 @@ fn parse_with_offset(text: &str) -> Option<DateTime<Utc>> {
     let sign = text.rfind(['+', '-']).filter(|at| *at > "2026-01-01 ".len())?;
     let (local, offset) = text.split_at(sign);
     let digits: String = offset[1..].chars().filter(|character| *character != ':').collect();
-    if !(digits.len() == 2 || digits.len() == 4) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !(digits.len() == 2 || digits.len() == 4)
+        || !digits.bytes().all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let (hours, minutes) = digits.split_at(2);
@@ -65,7 +69,8 @@ mod tests {
     use super::*;
 
     fn utc(text: &str, zone: Tz) -> Option<String> {
-        parse(text, zone).map(|instant| instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+        parse(text, zone)
+            .map(|instant| instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
     }
 
     #[test]
@@ -74,10 +79,16 @@ mod tests {
         assert_eq!(utc("2026-01-02", Tz::UTC).as_deref(), Some("2026-01-02T00:00:00Z"));
         assert_eq!(utc("2026-01-02", berlin).as_deref(), Some("2026-01-01T23:00:00Z"));
         assert_eq!(utc("2026-07-02 14:05", berlin).as_deref(), Some("2026-07-02T12:05:00Z"));
-        assert_eq!(utc("2026-07-02T14:05:06.5", berlin).as_deref(), Some("2026-07-02T12:05:06.500Z"));
+        assert_eq!(
+            utc("2026-07-02T14:05:06.5", berlin).as_deref(),
+            Some("2026-07-02T12:05:06.500Z")
+        );
         assert_eq!(utc("2026-07-02T14:05:06Z", berlin).as_deref(), Some("2026-07-02T14:05:06Z"));
         assert_eq!(utc("2026-07-02 14:05+02", Tz::UTC).as_deref(), Some("2026-07-02T12:05:00Z"));
-        assert_eq!(utc("2026-07-02 14:05:00-05:30", Tz::UTC).as_deref(), Some("2026-07-02T19:35:00Z"));
+        assert_eq!(
+            utc("2026-07-02 14:05:00-05:30", Tz::UTC).as_deref(),
+            Some("2026-07-02T19:35:00Z")
+        );
         for bad in ["", "soon", "2026-13-01", "2026-01-02 25:00", "14:05", "2026-01-02 10:00+99"] {
             assert_eq!(utc(bad, Tz::UTC), None, "{bad}");
         }

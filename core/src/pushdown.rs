@@ -39,10 +39,19 @@ pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: b
     let mut by_column: Vec<ColumnConstraint> = Vec::new();
     let mut pushable = Pushable::default();
     for (conjunct_idx, conjunct) in conjuncts.iter().enumerate() {
+        // The optimizer leaves `a = 1 AND a = 2` as `a IS NULL AND NULL`.
+        if let Expr::Literal(ScalarValue::Boolean(None | Some(false)), _) = conjunct {
+            pushable.is_contradiction = true;
+            continue;
+        }
         if let Some(window) = value::window(conjunct) {
             if takes_window {
                 let conjuncts = vec![conjunct_idx];
-                pushable.filters.push(PushableFilter { filter: window, conjuncts, is_superset: false });
+                pushable.filters.push(PushableFilter {
+                    filter: window,
+                    conjuncts,
+                    is_superset: false,
+                });
             }
             continue;
         }
@@ -92,7 +101,9 @@ fn to_filters(constraint: ColumnConstraint, column: &TableColumn) -> Vec<Pushabl
             return Vec::new();
         };
         return match values.as_slice() {
-            [value] if takes(FilterOp::Eq) => one(Filter::Eq { column: name, value: value.clone() }),
+            [value] if takes(FilterOp::Eq) => {
+                one(Filter::Eq { column: name, value: value.clone() })
+            }
             [value] if takes(FilterOp::Range) => {
                 let bound = Some(Bound { value: value.clone(), inclusive: true });
                 one(Filter::Range { column: name, lower: bound.clone(), upper: bound })

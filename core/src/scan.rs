@@ -9,7 +9,9 @@ mod run;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, DurationMicrosecondArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    ArrayRef, AsArray as _, DurationMicrosecondArray, RecordBatch, RecordBatchOptions,
+};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, ScalarValue};
@@ -109,7 +111,11 @@ impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = &self.plan.request;
         let connection = &self.plan.connection.config.name;
-        write!(formatter, "ScanExec: {connection}.{} columns={:?}", request.table, request.columns)?;
+        write!(
+            formatter,
+            "ScanExec: {connection}.{} columns={:?}",
+            request.table, request.columns
+        )?;
         if let Some(residual) = &self.plan.residual {
             write!(formatter, " residual={residual}")?;
         }

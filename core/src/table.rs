@@ -47,7 +47,11 @@ struct Negotiated {
 
 impl ProviderTable {
     /// Returns the table.
-    pub(crate) fn new(connection: Arc<Connection>, table: Table, context: Arc<StatementContext>) -> Self {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        table: Table,
+        context: Arc<StatementContext>,
+    ) -> Self {
         let plugin = &connection.config.plugin;
         let columns = table_columns(&table, plugin, &connection.config.name);
         let schema = schema_of(columns.iter().map(|column| &column.column));
@@ -121,7 +125,12 @@ impl ProviderTable {
     }
 
     /// Returns the table's columns that are projected or that the filters named by `checked` use.
-    fn used_columns(&self, projection: &[usize], filters: &[Expr], checked: &[usize]) -> Vec<usize> {
+    fn used_columns(
+        &self,
+        projection: &[usize],
+        filters: &[Expr],
+        checked: &[usize],
+    ) -> Vec<usize> {
         let mut used = projection.to_vec();
         for filter_idx in checked {
             let names = filters[*filter_idx].column_refs();
@@ -202,7 +211,9 @@ impl ProviderTable {
             })
             .transpose()?;
         let key = match self.table.has_duplicates {
-            true => self.table.primary_key.iter().map(|key| wire_idx(key)).collect::<Result<_>>()?,
+            true => {
+                self.table.primary_key.iter().map(|key| wire_idx(key)).collect::<Result<_>>()?
+            }
             false => Vec::new(),
         };
         let client = match self.connection.managed.plugin().manifest.io {

@@ -6,9 +6,11 @@ use std::fmt;
 
 pub use crate::position::Span;
 
+mod call;
 mod expr;
 mod query;
 
+pub use call::*;
 pub use expr::*;
 pub use query::*;
 
@@ -77,7 +79,11 @@ pub struct Ident {
 impl Ident {
     /// Returns whether this name means `name`: exactly if quoted, else without regard to case.
     pub fn matches(&self, name: &str) -> bool {
-        if self.is_quoted { self.value == name } else { self.value.to_lowercase() == name.to_lowercase() }
+        if self.is_quoted {
+            self.value == name
+        } else {
+            self.value.to_lowercase() == name.to_lowercase()
+        }
     }
 
     /// Returns the name to look up: lower-cased unless quoted.

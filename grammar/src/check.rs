@@ -9,19 +9,37 @@ use crate::error::{ParseError, ParseErrorKind};
 use crate::scan::{MAX_NESTING, MAX_TEXT_BYTES, Scanner, Token, TokenKind};
 
 /// The words that begin a statement.
-const STATEMENTS: [&str; 8] = ["SELECT", "WITH", "VALUES", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "SET"];
+const STATEMENTS: [&str; 8] =
+    ["SELECT", "WITH", "VALUES", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "SET"];
 
 /// The words that begin a statement elsewhere, but change something or reach outside.
 const NOT_READING: [&str; 28] = [
-    "INSERT", "UPDATE", "DELETE", "MERGE", "UPSERT", "REPLACE", "CREATE", "DROP", "ALTER", "TRUNCATE", "COPY", "GRANT",
-    "REVOKE", "BEGIN", "START", "COMMIT", "ROLLBACK", "LOAD", "ATTACH", "DETACH", "CALL", "USE", "VACUUM", "ANALYZE",
-    "PRAGMA", "PREPARE", "EXECUTE", "LOCK",
+    "INSERT", "UPDATE", "DELETE", "MERGE", "UPSERT", "REPLACE", "CREATE", "DROP", "ALTER",
+    "TRUNCATE", "COPY", "GRANT", "REVOKE", "BEGIN", "START", "COMMIT", "ROLLBACK", "LOAD",
+    "ATTACH", "DETACH", "CALL", "USE", "VACUUM", "ANALYZE", "PRAGMA", "PREPARE", "EXECUTE", "LOCK",
 ];
 
 /// The words after which an operand follows, so that `end` there is a column and closes no CASE.
 const BEFORE_OPERAND: [&str; 19] = [
-    "and", "or", "not", "in", "is", "like", "ilike", "to", "between", "symmetric", "escape", "when", "then", "else",
-    "case", "from", "zone", "overlaps", "contains",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "like",
+    "ilike",
+    "to",
+    "between",
+    "symmetric",
+    "escape",
+    "when",
+    "then",
+    "else",
+    "case",
+    "from",
+    "zone",
+    "overlaps",
+    "contains",
 ];
 
 /// What is open at some point of a statement.
@@ -59,7 +77,9 @@ pub(crate) fn check(text: &str) -> Result<Checked, ParseError> {
         match token.kind {
             TokenKind::Open(bracket) => open.push(Open { bracket, span: token.span }),
             TokenKind::Close(found) => close(&mut open, found, token.span)?,
-            TokenKind::Word if word.eq_ignore_ascii_case("case") => open.push(Open { bracket: 'c', span: token.span }),
+            TokenKind::Word if word.eq_ignore_ascii_case("case") => {
+                open.push(Open { bracket: 'c', span: token.span });
+            }
             TokenKind::Word if word.eq_ignore_ascii_case("end") && is_after_operand => {
                 open.pop_if(|open| open.bracket == 'c');
             }
@@ -67,7 +87,8 @@ pub(crate) fn check(text: &str) -> Result<Checked, ParseError> {
             _ => {}
         }
         if open.len() > MAX_NESTING {
-            let kind = ParseErrorKind::TooMuch { what: "nested brackets and CASE", limit: "128 levels" };
+            let kind =
+                ParseErrorKind::TooMuch { what: "nested brackets and CASE", limit: "128 levels" };
             return Err(ParseError::new(kind, token.span));
         }
         checked.n_levels = checked.n_levels.max(open.len());
@@ -182,9 +203,7 @@ fn check_closed(open: &mut Vec<Open>) -> Result<(), ParseError> {
 /// Returns whether an operand may end with this token.
 fn ends_operand(kind: TokenKind, word: &str) -> bool {
     match kind {
-        TokenKind::Word => {
-            !BEFORE_OPERAND.iter().any(|before| word.eq_ignore_ascii_case(before))
-        }
+        TokenKind::Word => !BEFORE_OPERAND.iter().any(|before| word.eq_ignore_ascii_case(before)),
         TokenKind::Quoted
         | TokenKind::Text
         | TokenKind::Number

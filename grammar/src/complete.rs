@@ -42,12 +42,21 @@ mod tests {
 
     #[test]
     fn a_statement_ends_with_a_semicolon_outside_quotes_and_comments() {
-        for text in ["select 1;", "select 1; -- done", "select ';' ; /* ; */ ", "select (1;", "insert;"] {
+        for text in
+            ["select 1;", "select 1; -- done", "select ';' ; /* ; */ ", "select (1;", "insert;"]
+        {
             assert_eq!(completeness(text), Completeness::Complete, "{text}");
         }
-        for text in
-            ["select 1", "select ';", "select \";", "select $$;", "select 1 /* ;", "select 1; select", "select 1 -- ;", "e'\\';"]
-        {
+        for text in [
+            "select 1",
+            "select ';",
+            "select \";",
+            "select $$;",
+            "select 1 /* ;",
+            "select 1; select",
+            "select 1 -- ;",
+            "e'\\';",
+        ] {
             assert_eq!(completeness(text), Completeness::Incomplete, "{text}");
         }
         for text in ["", "  \n", "-- nothing", "/* nothing */", ";", " ; ; "] {

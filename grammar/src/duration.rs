@@ -29,7 +29,8 @@ pub fn parse_duration(text: &str) -> Result<i64, ParseErrorKind> {
         let (unit, after) = split(after, |c| c.is_alphabetic());
         let unit_idx = UNITS.iter().position(|(name, _)| *name == unit);
         let (Some(unit_idx), false) = (unit_idx, digits.is_empty()) else {
-            let is_fraction = text.contains('.') && UNITS.iter().any(|(name, _)| ends_with_unit(text, name));
+            let is_fraction =
+                text.contains('.') && UNITS.iter().any(|(name, _)| ends_with_unit(text, name));
             return Err(if is_fraction {
                 ParseErrorKind::FractionalDuration { found: found() }
             } else {
@@ -46,7 +47,11 @@ pub fn parse_duration(text: &str) -> Result<i64, ParseErrorKind> {
         next_unit = unit_idx + 1;
         rest = after;
     }
-    if text.is_empty() { Err(ParseErrorKind::MalformedNumber { found: found() }) } else { Ok(total) }
+    if text.is_empty() {
+        Err(ParseErrorKind::MalformedNumber { found: found() })
+    } else {
+        Ok(total)
+    }
 }
 
 /// Returns whether `text` is digits, dots and one unit.
@@ -81,7 +86,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["1.5h", "1h.5m", "30m1h", "1h1h", "1min", "24H", "5", "", "h", "99999999999999w", "1y"] {
+        for text in
+            ["1.5h", "1h.5m", "30m1h", "1h1h", "1min", "24H", "5", "", "h", "99999999999999w", "1y"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
         assert!(matches!(parse_duration("1.5h"), Err(ParseErrorKind::FractionalDuration { .. })));

@@ -65,7 +65,8 @@ pub fn parse(text: &str) -> std::result::Result<Vec<Statement>, ParseError> {
 }
 
 fn build(text: &str, tokens: &[Token]) -> Result<Vec<Statement>> {
-    let pairs = Grammar::parse(Rule::script, text).map_err(|error| explain::explain(&error, text, tokens))?;
+    let pairs = Grammar::parse(Rule::script, text)
+        .map_err(|error| explain::explain(&error, text, tokens))?;
     let builder = Builder { text, tokens, depth: Cell::new(0) };
     let mut statements = Vec::new();
     for pair in pairs.flat_map(Pair::into_inner) {
@@ -134,7 +135,10 @@ impl<'t> Builder<'t> {
     fn deeper<T>(&self, levels: usize, span: Span, build: impl FnOnce() -> Result<T>) -> Result<T> {
         let depth = self.depth.get() + levels;
         if depth > MAX_DEPTH {
-            let kind = ParseErrorKind::TooMuch { what: "operators nested within each other", limit: "756 levels" };
+            let kind = ParseErrorKind::TooMuch {
+                what: "operators nested within each other",
+                limit: "756 levels",
+            };
             return Err(ParseError::new(kind, span));
         }
         self.depth.set(depth);
@@ -144,7 +148,11 @@ impl<'t> Builder<'t> {
     }
 
     fn ident(&self, pair: Pair<'_>) -> Result<Ident> {
-        let name = if matches!(pair.as_rule(), Rule::name | Rule::quoted) { pair } else { only_child(pair)? };
+        let name = if matches!(pair.as_rule(), Rule::name | Rule::quoted) {
+            pair
+        } else {
+            only_child(pair)?
+        };
         let span = Span::new(name.as_span().start(), name.as_span().end());
         let text = name.as_str();
         Ok(match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
@@ -161,7 +169,9 @@ impl<'t> Builder<'t> {
 
     /// Builds all names directly below a pair.
     fn idents(&self, pair: Pair<'_>) -> Result<Vec<Ident>> {
-        let names = pair.into_inner().filter(|child| matches!(child.as_rule(), Rule::any_name | Rule::column_name));
+        let names = pair
+            .into_inner()
+            .filter(|child| matches!(child.as_rule(), Rule::any_name | Rule::column_name));
         names.map(|name| self.ident(name)).collect()
     }
 
@@ -180,7 +190,8 @@ impl<'t> Builder<'t> {
         let mut items = Vec::new();
         for pair in pairs {
             if items.len() == MAX_LIST_ITEMS {
-                let kind = ParseErrorKind::TooMuch { what: "the items of a list", limit: "100,000" };
+                let kind =
+                    ParseErrorKind::TooMuch { what: "the items of a list", limit: "100,000" };
                 return Err(ParseError::new(kind, self.span(&pair)));
             }
             items.push(build(pair)?);

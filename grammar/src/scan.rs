@@ -87,7 +87,8 @@ impl<'t> Scanner<'t> {
             _ if is_word(first) => (TokenKind::Word, word_length(rest)),
             _ => (TokenKind::Symbol(first), first.len_utf8()),
         };
-        self.at = if matches!(kind, TokenKind::Unclosed(_)) { self.text.len() } else { start + length };
+        self.at =
+            if matches!(kind, TokenKind::Unclosed(_)) { self.text.len() } else { start + length };
         Some(Token { kind, span: Span::new(start, start + length) })
     }
 
@@ -95,7 +96,8 @@ impl<'t> Scanner<'t> {
     fn skip_blanks(&mut self) -> Option<TokenKind> {
         loop {
             let rest = self.rest();
-            let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n', '\u{c}', '\u{a0}', '\u{feff}']);
+            let trimmed =
+                rest.trim_start_matches([' ', '\t', '\r', '\n', '\u{c}', '\u{a0}', '\u{feff}']);
             self.at += rest.len() - trimmed.len();
             if trimmed.starts_with("--") {
                 self.at += trimmed.find('\n').unwrap_or(trimmed.len());
@@ -125,7 +127,9 @@ fn number_length(rest: &str) -> usize {
     let mut is_decimal = true;
     for (at, c) in rest.char_indices() {
         is_decimal &= c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-');
-        let belongs = is_word(c) || c == '.' || (matches!(c, '+' | '-') && matches!(before, 'e' | 'E') && is_decimal);
+        let belongs = is_word(c)
+            || c == '.'
+            || (matches!(c, '+' | '-') && matches!(before, 'e' | 'E') && is_decimal);
         if !belongs {
             return at;
         }
@@ -135,7 +139,13 @@ fn number_length(rest: &str) -> usize {
 }
 
 /// Measures a token that ends with a quote; a doubled quote does not end it.
-fn closed(rest: &str, from: usize, quote: char, what: &'static str, kind: TokenKind) -> (TokenKind, usize) {
+fn closed(
+    rest: &str,
+    from: usize,
+    quote: char,
+    what: &'static str,
+    kind: TokenKind,
+) -> (TokenKind, usize) {
     let mut at = from;
     while let Some(end) = rest[at..].find(quote) {
         at += end + 1;

@@ -1,5 +1,7 @@
 //! What a mistake looks like: message, place and hint of each, as one snapshot per group.
 
+#![expect(clippy::panic, reason = "a failed step fails the test")]
+
 use sessionql_grammar::{line_col, parse};
 
 /// Compares the errors of some texts with the snapshot of that name.

@@ -1,5 +1,7 @@
 //! Text to tree: one snapshot per behaviour, each a list of texts with what they mean.
 
+#![expect(clippy::panic, reason = "a failed step fails the test")]
+
 use sessionql_grammar::parse;
 
 /// Compares the trees of some texts with the snapshot of that name.
@@ -8,7 +10,9 @@ fn check(name: &str, texts: &[&str]) {
     for text in texts {
         seen.push_str(&format!("> {text}\n"));
         match parse(text) {
-            Ok(statements) => statements.iter().for_each(|statement| seen.push_str(&format!("{statement:?}\n"))),
+            Ok(statements) => {
+                statements.iter().for_each(|statement| seen.push_str(&format!("{statement:?}\n")));
+            }
             Err(error) => panic!("{text}\n{error}\n{}", error.span.of(text)),
         }
         seen.push('\n');

@@ -92,7 +92,8 @@ fn judge(runner: &Runner, summary: &Summary, arguments: &Arguments) -> Exit {
     if !arguments.allow_partial
         && let Some(report) = incomplete(&summary.completeness)
     {
-        let hint = "`accept` of a connection names its known gaps; `--allow-partial` allows all of them";
+        let hint =
+            "`accept` of a connection names its known gaps; `--allow-partial` allows all of them";
         runner.reporter().show(&report.with_hint(Some(hint.to_owned())));
         return Exit::Incomplete;
     }

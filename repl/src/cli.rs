@@ -164,9 +164,7 @@ pub(crate) enum Invocation {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn parse(
-    arguments: impl IntoIterator<Item = OsString>,
-) -> Result<Invocation, Refusal> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Refusal> {
     use clap::error::ErrorKind;
     let read = Arguments::command().try_get_matches_from(arguments).and_then(|matches| {
         let mut arguments = Arguments::from_arg_matches(&matches)?;
@@ -261,7 +259,16 @@ mod tests {
 
     #[test]
     fn texts_keep_their_order() {
-        let arguments = arguments(&["-c", "-- one\nSELECT 1", "-f", "b.sql", "--format", "json", "-c", "SELECT 3"]);
+        let arguments = arguments(&[
+            "-c",
+            "-- one\nSELECT 1",
+            "-f",
+            "b.sql",
+            "--format",
+            "json",
+            "-c",
+            "SELECT 3",
+        ]);
         let text = |text: &str| Source::Text(text.to_owned());
         let expected = [text("-- one\nSELECT 1"), Source::File("b.sql".into()), text("SELECT 3")];
         assert_eq!(arguments.scripts, expected);
@@ -270,7 +277,8 @@ mod tests {
 
     #[test]
     fn later_options_win() {
-        let arguments = arguments(&["--config", "demo.toml", "--config", "mine.toml", "--timeout", "90s"]);
+        let arguments =
+            arguments(&["--config", "demo.toml", "--config", "mine.toml", "--timeout", "90s"]);
         assert_eq!(arguments.config, Some("mine.toml".into()));
         assert_eq!(arguments.timeout, Some(Duration::from_secs(90)));
     }
@@ -279,16 +287,34 @@ mod tests {
     fn refusals_are_in_our_words() {
         let cases = [
             (&["--formt", "csv"][..], "no option `--formt` | did you mean `--format`?"),
-            (&["--format", "jsno"], "`--format`: `jsno` is none of `table`, `csv`, `json`, `jsonl` | did you mean `json`?"),
+            (
+                &["--format", "jsno"],
+                "`--format`: `jsno` is none of `table`, `csv`, `json`, `jsonl` | did you mean `json`?",
+            ),
             (&["--format"], "`--format` needs a value | one of `table`, `csv`, `json`, `jsonl`"),
             (&["-c"], "`-c` needs a value"),
-            (&["--timeout", "60"], "`--timeout`: `60` is not a duration | durations are written 90s, 15m, 1h30m, 7d or 2w"),
+            (
+                &["--timeout", "60"],
+                "`--timeout`: `60` is not a duration | durations are written 90s, 15m, 1h30m, 7d or 2w",
+            ),
             (&["--timeout", "0s"], "`--timeout`: a timeout of 0 leaves no time at all"),
-            (&["--time-zone", "Mars"], "`--time-zone`: no time zone `Mars` | zones are named such as `UTC` or `Europe/Berlin`"),
-            (&["--expect", "rows"], "`--expect`: `rows` is not an expectation | expectations are `empty`, `nonempty` or such as `rows <= 10`"),
+            (
+                &["--time-zone", "Mars"],
+                "`--time-zone`: no time zone `Mars` | zones are named such as `UTC` or `Europe/Berlin`",
+            ),
+            (
+                &["--expect", "rows"],
+                "`--expect`: `rows` is not an expectation | expectations are `empty`, `nonempty` or such as `rows <= 10`",
+            ),
             (&["--max-requests", "many"], "`--max-requests`: `many` is not a whole number"),
-            (&["--require-complete", "--allow-partial"], "`--require-complete` does not combine with `--allow-partial`"),
-            (&["SELECT 1"], "unexpected argument `SELECT 1` | give queries with `-c QUERY` or `-f FILE`"),
+            (
+                &["--require-complete", "--allow-partial"],
+                "`--require-complete` does not combine with `--allow-partial`",
+            ),
+            (
+                &["SELECT 1"],
+                "unexpected argument `SELECT 1` | give queries with `-c QUERY` or `-f FILE`",
+            ),
             (&["--quiet=yes"], "`--quiet` takes no value"),
         ];
         for (line, expected) in cases {

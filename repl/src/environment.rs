@@ -34,7 +34,9 @@ pub(crate) fn history_file() -> Option<PathBuf> {
 /// Returns where plugins are looked for, after the directories of the command line.
 pub(crate) fn plugin_directories() -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = match variable("SESSIONQL_PLUGIN_PATH") {
-        Some(path) => std::env::split_paths(&path).filter(|part| !part.as_os_str().is_empty()).collect(),
+        Some(path) => {
+            std::env::split_paths(&path).filter(|part| !part.as_os_str().is_empty()).collect()
+        }
         None => Vec::new(),
     };
     let executable = std::env::current_exe().and_then(|executable| executable.canonicalize());
@@ -70,10 +72,12 @@ pub(crate) fn allows_colour(is_terminal: bool) -> bool {
 
 /// Returns how many columns a table on stdout may have: `COLUMNS`, else the terminal's.
 pub(crate) fn screen_width() -> usize {
-    let asked = variable("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|width| *width > 0);
+    let asked =
+        variable("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|width| *width > 0);
     let of_terminal = || {
         let is_terminal = std::io::stdout().is_terminal();
-        let (width, _) = is_terminal.then(|| terminal_size::terminal_size_of(std::io::stdout()))??;
+        let (width, _) =
+            is_terminal.then(|| terminal_size::terminal_size_of(std::io::stdout()))??;
         Some(usize::from(width.0)).filter(|width| *width > 0)
     };
     asked.or_else(of_terminal).unwrap_or(DEFAULT_WIDTH)
@@ -91,7 +95,8 @@ mod tests {
     fn plugins_are_looked_for_in_cargos_layout() {
         let of = |directory: &str| beside_executable(Path::new(directory));
         assert_eq!(of("/t/debug"), [PathBuf::from("/t/debug/deps"), "/t/debug".into()]);
-        let deps: [PathBuf; 3] = ["/t/debug/deps/deps".into(), "/t/debug/deps".into(), "/t/debug".into()];
+        let deps: [PathBuf; 3] =
+            ["/t/debug/deps/deps".into(), "/t/debug/deps".into(), "/t/debug".into()];
         assert_eq!(of("/t/debug/deps"), deps);
     }
 }

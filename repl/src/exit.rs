@@ -92,8 +92,14 @@ mod tests {
     #[test]
     fn the_worst_code_counts() {
         let order = [3, 5, 4, 2, 1, 0];
-        let mut exits =
-            vec![Exit::Success, Exit::Unexpected, Exit::Input, Exit::Failed, Exit::Incomplete, Exit::Plugin];
+        let mut exits = vec![
+            Exit::Success,
+            Exit::Unexpected,
+            Exit::Input,
+            Exit::Failed,
+            Exit::Incomplete,
+            Exit::Plugin,
+        ];
         exits.sort();
         exits.reverse();
         assert_eq!(exits.into_iter().map(Exit::code).collect::<Vec<_>>(), order);

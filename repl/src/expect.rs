@@ -49,7 +49,8 @@ impl Expectation {
             (">", Comparison::Greater),
             ("=", Comparison::Equal),
         ];
-        let (symbol, comparison) = symbols.into_iter().find(|(symbol, _)| rest.starts_with(symbol))?;
+        let (symbol, comparison) =
+            symbols.into_iter().find(|(symbol, _)| rest.starts_with(symbol))?;
         let number = rest[symbol.len()..].trim();
         // `parse` would also take a sign.
         let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
@@ -93,7 +94,17 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_refused() {
-        for text in ["", "rows", "rows <=", "rows <= x", "rows <= -1", "rows <= +1", "rows => 3", "row", "é…"] {
+        for text in [
+            "",
+            "rows",
+            "rows <=",
+            "rows <= x",
+            "rows <= -1",
+            "rows <= +1",
+            "rows => 3",
+            "row",
+            "é…",
+        ] {
             assert!(text.parse::<Expectation>().is_err(), "{text}");
         }
     }

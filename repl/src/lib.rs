@@ -152,7 +152,8 @@ fn engine_options(arguments: &Arguments) -> EngineOptions {
 
 fn start_log(arguments: &Arguments, is_coloured: bool) {
     let Some(level) = arguments.log_level else { return };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_coloured);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_coloured);
     let own = Targets::new().with_target("sessionql", tracing::Level::from(level));
     // A host program that logs already keeps its own log.
     let _started = tracing_subscriber::registry().with(lines).with(own).try_init();

@@ -23,7 +23,10 @@ enum Sink {
     /// A device or a pipe, which cannot be replaced.
     Device(File),
     /// The file that takes the place of another one.
-    Replacement { file: NamedTempFile, target: PathBuf },
+    Replacement {
+        file: NamedTempFile,
+        target: PathBuf,
+    },
 }
 
 impl Output {

@@ -67,7 +67,9 @@ impl TimeOptions {
         let instant = |option: &str, text: &str| {
             instant::parse(text, zone).ok_or_else(|| {
                 Refusal::new(format!("`{text}` is not a time"))
-                    .with_hint("times are written 2026-01-02, '2026-01-02 14:05' or 2026-01-02T14:05:06Z")
+                    .with_hint(
+                        "times are written 2026-01-02, '2026-01-02 14:05' or 2026-01-02T14:05:06Z",
+                    )
                     .of_option(option)
             })
         };
@@ -212,8 +214,11 @@ impl Runner {
             settings.since = self.times.since.map(|bound| bound.before(now));
             settings.until = self.times.until.map(|bound| bound.before(now));
         }
-        let options =
-            ExecuteOptions { now: Some(now), timeout: self.timeout, max_requests: self.max_requests };
+        let options = ExecuteOptions {
+            now: Some(now),
+            timeout: self.timeout,
+            max_requests: self.max_requests,
+        };
         let outcome = tokio::select! {
             biased;
             stop = self.signals.stopped() => return Err(Trouble::Stopped(stop)),

@@ -68,7 +68,10 @@ fn read_stdin() -> Result<Script, Refusal> {
 /// Returns the bytes as text, without the mark that some editors put at its begin.
 fn text(bytes: Vec<u8>, name: &str) -> Result<String, Refusal> {
     let text = String::from_utf8(bytes).map_err(|error| {
-        Refusal::new(format!("{name} is not UTF-8, from byte {} on", error.utf8_error().valid_up_to()))
+        Refusal::new(format!(
+            "{name} is not UTF-8, from byte {} on",
+            error.utf8_error().valid_up_to()
+        ))
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

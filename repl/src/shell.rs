@@ -173,7 +173,9 @@ fn greeting(runner: &Runner, config_file: Option<&Path>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let names = runner.engine().connections().names();
     let connections = match (names.as_slice(), config_file) {
-        ([], Some(file)) => format!("no connections in {}", escape_controls(&file.display().to_string())),
+        ([], Some(file)) => {
+            format!("no connections in {}", escape_controls(&file.display().to_string()))
+        }
         ([], None) => match environment::default_config_file() {
             Some(file) => format!("no connections; {} would name them", file.display()),
             None => "no connections; `--config` names the file of them".to_owned(),

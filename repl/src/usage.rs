@@ -55,7 +55,11 @@ impl From<clap::Error> for Refusal {
                 .with_hint("give queries with `-c QUERY` or `-f FILE`"),
             ErrorKind::InvalidValue if value.is_empty() => {
                 let refusal = Self::new(format!("`{option}` needs a value"));
-                if known.is_empty() { refusal } else { refusal.with_hint(format!("one of `{known}`")) }
+                if known.is_empty() {
+                    refusal
+                } else {
+                    refusal.with_hint(format!("one of `{known}`"))
+                }
             }
             ErrorKind::InvalidValue => Self::new(format!("`{value}` is none of `{known}`"))
                 .with_suggestion(&error, ContextKind::SuggestedValue)

@@ -95,9 +95,13 @@ fn help_and_version() {
 fn a_named_configuration_must_be_there() {
     let (code, stdout, stderr) = run(&["--config", "nowhere.toml", "-c", "SHOW TABLES"]);
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.starts_with("error: nowhere.toml: the configuration cannot be read"), "{stderr}");
+    assert!(
+        stderr.starts_with("error: nowhere.toml: the configuration cannot be read"),
+        "{stderr}"
+    );
     let home = tempfile::tempdir().unwrap();
-    let output = program(home.path()).env("SESSIONQL_CONFIG", "x.toml").args(["-c", "SHOW TABLES"]).output();
+    let output =
+        program(home.path()).env("SESSIONQL_CONFIG", "x.toml").args(["-c", "SHOW TABLES"]).output();
     assert_eq!(left(output.unwrap()).0, 2);
     std::fs::write(home.path().join("bad.toml"), "[connections.a]\nplugn = \"openvpn\"\n").unwrap();
     let (code, _, stderr) = run_in(home.path(), &["--config", "bad.toml", "-c", "SHOW TABLES"]);
@@ -117,7 +121,8 @@ fn a_missing_plugin() {
 #[test]
 fn formats() {
     let home = tempfile::tempdir().unwrap();
-    std::fs::write(home.path().join("a.toml"), "[connections.vpn]\nplugin = \"openvpn\"\n").unwrap();
+    std::fs::write(home.path().join("a.toml"), "[connections.vpn]\nplugin = \"openvpn\"\n")
+        .unwrap();
     let run = |format: &[&str], query| {
         let line = [&["--config", "a.toml", "-c", query], format].concat();
         let (code, stdout, stderr) = run_in(home.path(), &line);
@@ -191,7 +196,8 @@ fn an_output_file_is_replaced_as_a_whole() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "time_zone\nUTC\n");
     let n_files = std::fs::read_dir(home.path()).unwrap().count();
     assert_eq!(n_files, 1, "nothing else stays behind");
-    let (code, stdout, _) = run_in(home.path(), &["--output", "no/where.csv", "-c", "SHOW time_zone"]);
+    let (code, stdout, _) =
+        run_in(home.path(), &["--output", "no/where.csv", "-c", "SHOW time_zone"]);
     assert_eq!((code, stdout.as_str()), (2, ""));
 }
 

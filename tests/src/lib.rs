@@ -2,7 +2,7 @@
 //! `World` is one emulator with one engine; `Answer` is what came of one query, as text.
 //! The emulator's records are the truth that answers are held against.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,8 +94,11 @@ impl World {
     /// Returns the ids of the emulator's sessions that pass, sorted.
     pub fn truth(&self, passes: impl Fn(&SessionRecord) -> bool) -> Vec<String> {
         let sessions = self.emulator.sessions();
-        let mut ids: Vec<String> =
-            sessions.iter().filter(|session| passes(session)).map(|session| session.id.clone()).collect();
+        let mut ids: Vec<String> = sessions
+            .iter()
+            .filter(|session| passes(session))
+            .map(|session| session.id.clone())
+            .collect();
         ids.sort();
         ids
     }
@@ -114,10 +117,18 @@ impl World {
 /// # Panics
 /// If the configuration is wrong.
 pub fn engine(config: &str, clock: &Clock) -> Engine {
+    engine_with_plugins(config, clock, &plugin_directory())
+}
+
+/// Returns an engine with this configuration and the plugins of a directory.
+///
+/// # Panics
+/// If the configuration is wrong.
+pub fn engine_with_plugins(config: &str, clock: &Clock, plugins: &Path) -> Engine {
     let config = Config::parse(config).expect("the configuration is right");
     let clock = clock.clone();
     let options = EngineOptions {
-        plugin_path: PluginPath { directories: vec![plugin_directory()] },
+        plugin_path: PluginPath { directories: vec![plugins.to_owned()] },
         secrets: Secrets::default(),
         clock: Arc::new(move || clock.now()),
     };
@@ -146,7 +157,8 @@ pub fn run(engine: &Engine, sql: &str, options: &ExecuteOptions) -> Answer {
             Ok(outcome) => outcome,
             Err(error) => return Answer { error: Some(error), ..answer },
         };
-        answer.columns = outcome.schema().fields().iter().map(|field| field.name().clone()).collect();
+        answer.columns =
+            outcome.schema().fields().iter().map(|field| field.name().clone()).collect();
         while let Some(batch) = outcome.next().await {
             match batch {
                 Ok(batch) => answer.rows.extend(texts(&batch)),

@@ -127,7 +127,9 @@ impl<'a> Reader<'a> {
     pub(super) fn take_duration(&mut self, key: &str) -> Result<Option<Duration>, ConfigError> {
         let Some((offset, value)) = self.take(key) else { return Ok(None) };
         let DeValue::String(text) = &value else {
-            return Err(self.error_at(offset, format!("`{key}` must be a duration such as `\"60s\"`")));
+            return Err(
+                self.error_at(offset, format!("`{key}` must be a duration such as `\"60s\"`"))
+            );
         };
         crate::duration::parse(text).map(Some).ok_or_else(|| {
             let message = format!("`{key}`: `{text}` is not a duration");
@@ -141,9 +143,8 @@ impl<'a> Reader<'a> {
         for (key, offset, value) in std::mem::take(&mut self.entries) {
             let source = match &value {
                 DeValue::Table(table) => OptionSource::Reference(
-                    read_reference(table).map_err(|message| {
-                        self.error_at(offset, format!("`{key}`: {message}"))
-                    })?,
+                    read_reference(table)
+                        .map_err(|message| self.error_at(offset, format!("`{key}`: {message}")))?,
                 ),
                 _ => OptionSource::Inline(to_json(&value).ok_or_else(|| {
                     self.error_at(offset, format!("`{key}` has a value of an unknown type"))
@@ -183,8 +184,12 @@ fn read_reference(table: &DeTable<'_>) -> Result<SecretRef, String> {
 fn to_json(value: &DeValue<'_>) -> Option<serde_json::Value> {
     Some(match value {
         DeValue::String(text) => text.as_ref().into(),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.into(),
-        DeValue::Float(number) => serde_json::Number::from_f64(number.as_str().parse().ok()?)?.into(),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok()?.into()
+        }
+        DeValue::Float(number) => {
+            serde_json::Number::from_f64(number.as_str().parse().ok()?)?.into()
+        }
         DeValue::Boolean(flag) => (*flag).into(),
         DeValue::Datetime(instant) => instant.to_string().into(),
         DeValue::Array(items) => {

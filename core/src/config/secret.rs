@@ -44,12 +44,18 @@ impl Secrets {
             },
             SecretRef::File(path) => {
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    ConfigError::new(format!("the file `{}` cannot be read: {error}", path.display()))
+                    ConfigError::new(format!(
+                        "the file `{}` cannot be read: {error}",
+                        path.display()
+                    ))
                 })?;
                 let value = text.strip_suffix('\n').unwrap_or(&text);
                 let value = value.strip_suffix('\r').unwrap_or(value);
                 if value.is_empty() {
-                    return Err(ConfigError::new(format!("the file `{}` is empty", path.display())));
+                    return Err(ConfigError::new(format!(
+                        "the file `{}` is empty",
+                        path.display()
+                    )));
                 }
                 Ok(value.into())
             }

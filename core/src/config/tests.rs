@@ -37,15 +37,42 @@ fn reads_a_connection() {
 
 #[test]
 fn names_the_line_and_the_key() {
-    assert_eq!(error("[conections.a]\n"), "1: the configuration has no key `conections` (did you mean `connections`?)");
-    assert_eq!(error("\n[settings]\ntimezone = \"UTC\"\n"), "3: `[settings]` has no key `timezone` (did you mean `time_zone`?)");
-    assert_eq!(error("[connections.a]\nbase_url = \"x\"\n"), "1: connection `a` has no `plugin` (name the provider, such as `plugin = \"openvpn\"`)");
-    assert_eq!(error("[connections.Bad]\nplugin = \"x\"\n"), "1: `Bad` cannot name a connection (names are lower-case letters, digits and `_`, and begin with no digit)");
-    assert_eq!(error("[connections.sessions]\nplugin = \"x\"\n").split(" (").next().unwrap(), "1: `sessions` is reserved and cannot name a connection");
-    assert_eq!(error("[connections.a]\nplugin = \"x\"\naccept = [\"late\"]\n"), "1: connection `a`: `accept` names `late`, which is no gap (gaps are `capped`, `history`, `clamped`, `budget`)");
-    assert_eq!(error("[connections.a]\nplugin = \"x\"\ntimeout = \"soon\"\n"), "3: `timeout`: `soon` is not a duration (write it like `90s`, `15m` or `1h30m`)");
-    assert_eq!(error("[connections.a]\nplugin = \"x\"\ns = { path = \"y\" }\n"), "3: `s`: a reference is `{ env = \"NAME\" }` or `{ file = \"PATH\" }`");
-    assert_eq!(error("[settings]\ntime_zone = \"Mars/Base\"\n"), "1: `time_zone`: no time zone `Mars/Base`");
+    assert_eq!(
+        error("[conections.a]\n"),
+        "1: the configuration has no key `conections` (did you mean `connections`?)"
+    );
+    assert_eq!(
+        error("\n[settings]\ntimezone = \"UTC\"\n"),
+        "3: `[settings]` has no key `timezone` (did you mean `time_zone`?)"
+    );
+    assert_eq!(
+        error("[connections.a]\nbase_url = \"x\"\n"),
+        "1: connection `a` has no `plugin` (name the provider, such as `plugin = \"openvpn\"`)"
+    );
+    assert_eq!(
+        error("[connections.Bad]\nplugin = \"x\"\n"),
+        "1: `Bad` cannot name a connection (names are lower-case letters, digits and `_`, and begin with no digit)"
+    );
+    assert_eq!(
+        error("[connections.sessions]\nplugin = \"x\"\n").split(" (").next().unwrap(),
+        "1: `sessions` is reserved and cannot name a connection"
+    );
+    assert_eq!(
+        error("[connections.a]\nplugin = \"x\"\naccept = [\"late\"]\n"),
+        "1: connection `a`: `accept` names `late`, which is no gap (gaps are `capped`, `history`, `clamped`, `budget`)"
+    );
+    assert_eq!(
+        error("[connections.a]\nplugin = \"x\"\ntimeout = \"soon\"\n"),
+        "3: `timeout`: `soon` is not a duration (write it like `90s`, `15m` or `1h30m`)"
+    );
+    assert_eq!(
+        error("[connections.a]\nplugin = \"x\"\ns = { path = \"y\" }\n"),
+        "3: `s`: a reference is `{ env = \"NAME\" }` or `{ file = \"PATH\" }`"
+    );
+    assert_eq!(
+        error("[settings]\ntime_zone = \"Mars/Base\"\n"),
+        "1: `time_zone`: no time zone `Mars/Base`"
+    );
     assert!(error("[settings\n").starts_with("1: not TOML: "), "{}", error("[settings\n"));
 }
 

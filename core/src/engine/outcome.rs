@@ -12,7 +12,8 @@ use futures::StreamExt as _;
 use sessionql_grammar::ast::Span;
 use tokio::sync::mpsc;
 
-use super::plan::{Prepared, sentence};
+use super::plan::Prepared;
+use super::words::sentence;
 use crate::completeness::Completeness;
 use crate::error::Error;
 use crate::statement::StatementContext;

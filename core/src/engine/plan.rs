@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::{DataFusionError, Location, SchemaError};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
-use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
 use sessionql_grammar::ast::{Query, Span};
 
+use super::words::sentence;
 use super::{Shared, Warning};
 use crate::catalog::StatementTables;
 use crate::error::{Error, nearest};
@@ -74,7 +75,8 @@ pub(super) async fn prepare(
     text: &str,
     query: &Query,
 ) -> Result<Prepared, Error> {
-    let settings = shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let settings =
+        shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let tables = StatementTables::new(&shared.connections, Arc::clone(context));
     let lowered = lower::lower(
         query,
@@ -142,9 +144,12 @@ fn planning_error(
     if let DataFusionError::SchemaError(schema_error, _) = root {
         match schema_error.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
-                let known: Vec<&str> = valid_fields.iter().map(|field| field.name.as_str()).collect();
+                let known: Vec<&str> =
+                    valid_fields.iter().map(|field| field.name.as_str()).collect();
                 let message = match &field.relation {
-                    Some(relation) => format!("no column `{}` in `{}`", field.name, relation.table()),
+                    Some(relation) => {
+                        format!("no column `{}` in `{}`", field.name, relation.table())
+                    }
                     None => format!("no column `{}`", field.name),
                 };
                 let candidates = nearest(&field.name, known);
@@ -158,37 +163,6 @@ fn planning_error(
         }
     }
     Error::Query { message: sentence(root), span, candidates: Vec::new() }
-}
-
-/// Returns the engine's own words: one line, lower case, without its prefixes.
-pub(super) fn sentence(error: &DataFusionError) -> String {
-    let message = match error {
-        DataFusionError::Plan(message)
-        | DataFusionError::Execution(message)
-        | DataFusionError::NotImplemented(message)
-        | DataFusionError::Configuration(message)
-        | DataFusionError::ResourcesExhausted(message)
-        | DataFusionError::Internal(message) => message.clone(),
-        DataFusionError::ArrowError(error, _) => match error.as_ref() {
-            arrow::error::ArrowError::CastError(message)
-            | arrow::error::ArrowError::ComputeError(message)
-            | arrow::error::ArrowError::InvalidArgumentError(message)
-            | arrow::error::ArrowError::ParseError(message)
-            | arrow::error::ArrowError::ArithmeticOverflow(message) => message.clone(),
-            other => other.to_string(),
-        },
-        other => other.strip_backtrace(),
-    };
-    let line = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
-    let line = crate::display::escape_controls(line);
-    let mut characters = line.chars();
-    match (characters.next(), characters.next()) {
-        (Some(first), Some(second)) if first.is_uppercase() && !second.is_uppercase() => {
-            let rest = &line[first.len_utf8()..];
-            format!("{}{rest}", first.to_lowercase())
-        }
-        _ => line,
-    }
 }
 
 /// Returns the byte offset of a line and column, both counted from 1, columns in characters.

@@ -117,13 +117,16 @@ impl ExprPlanner for DurationOperators {
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
-        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema))
+        else {
             return Ok(PlannerResult::Original(expr));
         };
         let is_duration = |data_type: &DataType| matches!(data_type, DataType::Duration(_));
         let is_interval = |data_type: &DataType| matches!(data_type, DataType::Interval(_));
         let is_number = |data_type: &DataType| data_type.is_numeric();
-        if (is_duration(&left) && is_interval(&right)) || (is_interval(&left) && is_duration(&right)) {
+        if (is_duration(&left) && is_interval(&right))
+            || (is_interval(&left) && is_duration(&right))
+        {
             return plan_err!(
                 "a duration cannot be combined with an interval of months or years: months differ in length"
             );

@@ -63,11 +63,9 @@ fn micros(array: &ArrayRef) -> &arrow::array::PrimitiveArray<TimestampMicrosecon
 fn is_open(start: Option<i64>, end: Option<i64>, since: Option<i64>, until: Option<i64>) -> bool {
     let Some(start) = start else { return false };
     let is_instant = since.is_some() && since == until;
-    let begins_in_time =
-        until.is_none_or(|until| start < until || (is_instant && start == until));
-    let ends_in_time = since.is_none_or(|since| {
-        end.is_none_or(|end| end > since || (end == start && start >= since))
-    });
+    let begins_in_time = until.is_none_or(|until| start < until || (is_instant && start == until));
+    let ends_in_time = since
+        .is_none_or(|since| end.is_none_or(|end| end > since || (end == start && start >= since)));
     begins_in_time && ends_in_time
 }
 

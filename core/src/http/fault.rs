@@ -80,10 +80,11 @@ impl Fault {
             };
         }
         let cause = root_cause(error);
+        let origin = error.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         let what = if error.is_timeout() && error.is_connect() {
-            "got no connection in time".to_owned()
+            format!("got no connection to `{origin}` in time")
         } else if error.is_connect() {
-            format!("got no connection: {cause}")
+            format!("got no connection to `{origin}`: {cause}")
         } else {
             format!("lost the connection: {cause}")
         };

@@ -67,7 +67,11 @@ pub(super) fn table(name: Vec<sql::Ident>, alias: Option<sql::TableAlias>) -> sq
 }
 
 /// Returns a query as a table.
-pub(super) fn derived(query: sql::Query, alias: Option<sql::TableAlias>, lateral: bool) -> sql::TableFactor {
+pub(super) fn derived(
+    query: sql::Query,
+    alias: Option<sql::TableAlias>,
+    lateral: bool,
+) -> sql::TableFactor {
     sql::TableFactor::Derived { lateral, subquery: Box::new(query), alias, sample: None }
 }
 
@@ -107,7 +111,10 @@ pub(super) fn number(digits: impl Into<String>) -> sql::Expr {
 /// Returns a call of a function with positional arguments.
 pub(super) fn call(name: &str, arguments: impl IntoIterator<Item = sql::Expr>) -> sql::Expr {
     let unnamed = |argument| sql::FunctionArg::Unnamed(sql::FunctionArgExpr::Expr(argument));
-    sql::Expr::Function(function(vec![sql::Ident::new(name)], arguments.into_iter().map(unnamed).collect()))
+    sql::Expr::Function(function(
+        vec![sql::Ident::new(name)],
+        arguments.into_iter().map(unnamed).collect(),
+    ))
 }
 
 /// Returns a call with nothing around it.

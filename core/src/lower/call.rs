@@ -14,21 +14,30 @@ impl Lowering<'_> {
         let mut lowered = blank::function(name, Vec::new());
         lowered.args = sql::FunctionArguments::List(self.arguments(&function.arguments)?);
         lowered.within_group = self.order_by(&function.within_group)?;
-        lowered.filter = function.filter.as_ref().map(|filter| self.expr(filter).map(Box::new)).transpose()?;
+        lowered.filter =
+            function.filter.as_ref().map(|filter| self.expr(filter).map(Box::new)).transpose()?;
         lowered.null_treatment = function.ignores_nulls.map(|ignores_nulls| {
-            if ignores_nulls { sql::NullTreatment::IgnoreNulls } else { sql::NullTreatment::RespectNulls }
+            if ignores_nulls {
+                sql::NullTreatment::IgnoreNulls
+            } else {
+                sql::NullTreatment::RespectNulls
+            }
         });
         lowered.over = match &function.over {
             None => None,
             Some(Over::Named(name)) => Some(sql::WindowType::NamedWindow(self.ident(name))),
-            Some(Over::Window(window)) => Some(sql::WindowType::WindowSpec(self.window_spec(window)?)),
+            Some(Over::Window(window)) => {
+                Some(sql::WindowType::WindowSpec(self.window_spec(window)?))
+            }
         };
         Ok(sql::Expr::Function(lowered))
     }
 
     /// Lowers `now()`, `ago(duration)` and their relatives.
     fn clock_call(&mut self, function: &ast::Function) -> Result<Option<sql::Expr>> {
-        let ([name], Arguments::List { items, .. }) = (function.name.parts.as_slice(), &function.arguments) else {
+        let ([name], Arguments::List { items, .. }) =
+            (function.name.parts.as_slice(), &function.arguments)
+        else {
             return Ok(None);
         };
         match (name.normalized().as_str(), items.as_slice()) {
@@ -36,7 +45,11 @@ impl Lowering<'_> {
             ("today", []) => self.clock("current_date", name.span),
             ("ago", [ast::Argument { name: None, value }]) => {
                 let (now, value) = (self.now(), self.expr(value)?);
-                Ok(Some(blank::nested(blank::binary(now, sql::BinaryOperator::Minus, blank::nested(value)))))
+                Ok(Some(blank::nested(blank::binary(
+                    now,
+                    sql::BinaryOperator::Minus,
+                    blank::nested(value),
+                ))))
             }
             (name, []) => self.clock(name, function.name.span),
             _ => Ok(None),
@@ -46,7 +59,11 @@ impl Lowering<'_> {
     fn arguments(&mut self, arguments: &Arguments) -> Result<sql::FunctionArgumentList> {
         let Arguments::List { is_distinct, items, order_by } = arguments else {
             let args = vec![sql::FunctionArg::Unnamed(sql::FunctionArgExpr::Wildcard)];
-            return Ok(sql::FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() });
+            return Ok(sql::FunctionArgumentList {
+                duplicate_treatment: None,
+                args,
+                clauses: Vec::new(),
+            });
         };
         let mut args = Vec::with_capacity(items.len());
         for item in items {
@@ -60,7 +77,11 @@ impl Lowering<'_> {
             });
         }
         let order_by = self.order_by(order_by)?;
-        let clauses = if order_by.is_empty() { Vec::new() } else { vec![sql::FunctionArgumentClause::OrderBy(order_by)] };
+        let clauses = if order_by.is_empty() {
+            Vec::new()
+        } else {
+            vec![sql::FunctionArgumentClause::OrderBy(order_by)]
+        };
         let duplicate_treatment = is_distinct.then_some(sql::DuplicateTreatment::Distinct);
         Ok(sql::FunctionArgumentList { duplicate_treatment, args, clauses })
     }
@@ -103,20 +124,24 @@ impl Lowering<'_> {
     /// from the text, so that an exact one stays exact.
     fn frame_distance(&mut self, distance: &ast::Expr) -> Result<sql::Expr> {
         match &distance.kind {
-            ast::ExprKind::Literal(ast::Literal::Duration(micros)) => Ok(sql::Expr::Interval(sql::Interval {
-                value: Box::new(blank::text(format!("{micros} microseconds"))),
-                leading_field: None,
-                leading_precision: None,
-                last_field: None,
-                fractional_seconds_precision: None,
-            })),
-            ast::ExprKind::Literal(ast::Literal::Interval(text)) => Ok(sql::Expr::Interval(sql::Interval {
-                value: Box::new(blank::text(text)),
-                leading_field: None,
-                leading_precision: None,
-                last_field: None,
-                fractional_seconds_precision: None,
-            })),
+            ast::ExprKind::Literal(ast::Literal::Duration(micros)) => {
+                Ok(sql::Expr::Interval(sql::Interval {
+                    value: Box::new(blank::text(format!("{micros} microseconds"))),
+                    leading_field: None,
+                    leading_precision: None,
+                    last_field: None,
+                    fractional_seconds_precision: None,
+                }))
+            }
+            ast::ExprKind::Literal(ast::Literal::Interval(text)) => {
+                Ok(sql::Expr::Interval(sql::Interval {
+                    value: Box::new(blank::text(text)),
+                    leading_field: None,
+                    leading_precision: None,
+                    last_field: None,
+                    fractional_seconds_precision: None,
+                }))
+            }
             _ => self.expr(distance),
         }
     }

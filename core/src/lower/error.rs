@@ -89,7 +89,9 @@ pub enum LowerErrorKind {
     #[error("this time is outside of the years 0 to 9999")]
     TimeOutOfRange,
     /// NOT IN where NULLs would be treated wrongly.
-    #[error("NOT IN (query) is supported only as a condition of WHERE joined by AND, without outer columns")]
+    #[error(
+        "NOT IN (query) is supported only as a condition of WHERE joined by AND, without outer columns"
+    )]
     NotInQuery,
     /// ANY or ALL that follows no comparison.
     #[error("ANY and ALL stand on the right of a comparison only")]
@@ -128,7 +130,8 @@ impl LowerError {
         Some(match &self.kind {
             LowerErrorKind::DuplicateTable { .. } => "name one of them with AS".to_owned(),
             LowerErrorKind::BadTime { .. } => {
-                "times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z'".to_owned()
+                "times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z'"
+                    .to_owned()
             }
             LowerErrorKind::NotInQuery => "use NOT EXISTS".to_owned(),
             LowerErrorKind::NotConstant { .. } => {

@@ -21,27 +21,39 @@ impl Lowering<'_> {
             ExprKind::Parameter(name) => self.parameter(name),
             ExprKind::Nested(inner) => Ok(blank::nested(self.expr(inner)?)),
             ExprKind::Tuple(items) => Ok(sql::Expr::Tuple(self.exprs(items)?)),
-            ExprKind::Array(items) => Ok(sql::Expr::Array(sql::Array { elem: self.exprs(items)?, named: true })),
+            ExprKind::Array(items) => {
+                Ok(sql::Expr::Array(sql::Array { elem: self.exprs(items)?, named: true }))
+            }
             ExprKind::And(items) => self.and(items),
             ExprKind::Or(items) => self.or(items),
             ExprKind::Not(operand) => self.not(operand),
             ExprKind::Sign { is_minus, operand } => self.sign(*is_minus, operand),
-            ExprKind::Binary { op, op_span, left, right } => self.binary(*op, *op_span, left, right),
+            ExprKind::Binary { op, op_span, left, right } => {
+                self.binary(*op, *op_span, left, right)
+            }
             ExprKind::Is { operand, test, is_negated } => self.is(operand, test, *is_negated),
             ExprKind::Between { .. } => self.between(expr),
-            ExprKind::InList { operand, list, is_negated } => self.in_list(operand, list, *is_negated),
-            ExprKind::InQuery { operand, query, is_negated } => self.in_query(operand, query, *is_negated, expr.span),
+            ExprKind::InList { operand, list, is_negated } => {
+                self.in_list(operand, list, *is_negated)
+            }
+            ExprKind::InQuery { operand, query, is_negated } => {
+                self.in_query(operand, query, *is_negated, expr.span)
+            }
             ExprKind::Like { .. } => self.like(expr),
             ExprKind::Case { operand, branches, otherwise } => {
                 self.case(operand.as_deref(), branches, otherwise.as_deref())
             }
             ExprKind::Cast { operand, data_type, is_try } => self.cast(operand, data_type, *is_try),
             ExprKind::Extract { field, operand } => self.extract(field, operand),
-            ExprKind::Trim { side, characters, operand } => self.trim(*side, characters.as_deref(), operand),
+            ExprKind::Trim { side, characters, operand } => {
+                self.trim(*side, characters.as_deref(), operand)
+            }
             ExprKind::Function(function) => self.function(function),
-            ExprKind::Exists(query) => self.exists(query),
+            ExprKind::Exists(query) => self.exists(query, expr.span),
             ExprKind::Subquery(query) => self.subquery(query),
-            ExprKind::Quantified { .. } => Err(LowerError::new(LowerErrorKind::MisplacedQuantifier, expr.span)),
+            ExprKind::Quantified { .. } => {
+                Err(LowerError::new(LowerErrorKind::MisplacedQuantifier, expr.span))
+            }
             ExprKind::Subscript { operand, index } => self.subscript(operand, index),
             ExprKind::Field { operand, name } => self.field(operand, name),
         }
@@ -78,7 +90,13 @@ impl Lowering<'_> {
         Ok(sql::Expr::UnaryOp { op, expr: self.boxed(operand)? })
     }
 
-    fn binary(&mut self, op: BinaryOp, op_span: ast::Span, left: &ast::Expr, right: &ast::Expr) -> Result<sql::Expr> {
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        op_span: ast::Span,
+        left: &ast::Expr,
+        right: &ast::Expr,
+    ) -> Result<sql::Expr> {
         use sql::BinaryOperator as Op;
         let lowered = match op {
             BinaryOp::Add => Op::Plus,
@@ -113,7 +131,10 @@ impl Lowering<'_> {
 
     fn at_time_zone(&mut self, operand: &ast::Expr, zone: &ast::Expr) -> Result<sql::Expr> {
         let ExprKind::Literal(ast::Literal::Text(_)) = &zone.kind else {
-            return Err(LowerError::unsupported("AT TIME ZONE with anything but a zone in quotes", zone.span));
+            return Err(LowerError::unsupported(
+                "AT TIME ZONE with anything but a zone in quotes",
+                zone.span,
+            ));
         };
         let (timestamp, time_zone) = (self.boxed(operand)?, self.boxed(zone)?);
         Ok(sql::Expr::AtTimeZone { timestamp, time_zone })
@@ -147,8 +168,11 @@ impl Lowering<'_> {
         };
         let (low, high) = (self.compared(low, operand)?, self.compared(high, operand)?);
         let operand = self.boxed(operand)?;
-        let between = |low: sql::Expr, high: sql::Expr, negated| {
-            sql::Expr::Between { expr: operand.clone(), negated, low: Box::new(low), high: Box::new(high) }
+        let between = |low: sql::Expr, high: sql::Expr, negated| sql::Expr::Between {
+            expr: operand.clone(),
+            negated,
+            low: Box::new(low),
+            high: Box::new(high),
         };
         if !is_symmetric {
             return Ok(between(low, high, *is_negated));
@@ -166,18 +190,32 @@ impl Lowering<'_> {
         })
     }
 
-    fn in_list(&mut self, operand: &ast::Expr, list: &[ast::Expr], negated: bool) -> Result<sql::Expr> {
+    fn in_list(
+        &mut self,
+        operand: &ast::Expr,
+        list: &[ast::Expr],
+        negated: bool,
+    ) -> Result<sql::Expr> {
         let list = list.iter().map(|item| self.compared(item, operand)).collect::<Result<_>>()?;
         Ok(sql::Expr::InList { expr: self.boxed(operand)?, list, negated })
     }
 
     fn like(&mut self, like: &ast::Expr) -> Result<sql::Expr> {
-        let ExprKind::Like { kind, operand, pattern, escape, is_negated } = &like.kind else { return self.expr(like) };
-        let escape_char = escape.as_ref().map(|text| sql::Value::SingleQuotedString(text.clone()).with_empty_span());
-        if escape.as_ref().is_some_and(|escape| escape.chars().count() != 1) {
-            return Err(LowerError::unsupported("ESCAPE with anything but one character", like.span));
-        }
-        let (expr, pattern, negated) = (self.boxed(operand)?, self.boxed(pattern)?, *is_negated);
+        let ExprKind::Like { kind, operand, pattern, escape, is_negated } = &like.kind else {
+            return self.expr(like);
+        };
+        let pattern = match escape.as_deref() {
+            None | Some("\\") => self.boxed(pattern)?,
+            Some(escape) => {
+                Box::new(blank::text(escaped(pattern, escape, *kind).ok_or_else(|| {
+                    LowerError::unsupported(
+                        "ESCAPE but with one character and LIKE or ILIKE of a text",
+                        like.span,
+                    )
+                })?))
+            }
+        };
+        let (expr, negated, escape_char) = (self.boxed(operand)?, *is_negated, None);
         Ok(match kind {
             LikeKind::Like => sql::Expr::Like { negated, any: false, expr, pattern, escape_char },
             LikeKind::ILike => sql::Expr::ILike { negated, any: false, expr, pattern, escape_char },
@@ -210,10 +248,19 @@ impl Lowering<'_> {
 
     fn extract(&mut self, field: &ast::Ident, operand: &ast::Expr) -> Result<sql::Expr> {
         let field = sql::DateTimeField::Custom(sql::Ident::new(field.value.to_lowercase()));
-        Ok(sql::Expr::Extract { field, syntax: sql::ExtractSyntax::From, expr: self.boxed(operand)? })
+        Ok(sql::Expr::Extract {
+            field,
+            syntax: sql::ExtractSyntax::From,
+            expr: self.boxed(operand)?,
+        })
     }
 
-    fn trim(&mut self, side: ast::TrimSide, characters: Option<&ast::Expr>, operand: &ast::Expr) -> Result<sql::Expr> {
+    fn trim(
+        &mut self,
+        side: ast::TrimSide,
+        characters: Option<&ast::Expr>,
+        operand: &ast::Expr,
+    ) -> Result<sql::Expr> {
         let side = match side {
             ast::TrimSide::Both => sql::TrimWhereField::Both,
             ast::TrimSide::Leading => sql::TrimWhereField::Leading,
@@ -229,16 +276,47 @@ impl Lowering<'_> {
         let subscript = match index {
             ast::Subscript::Index(index) => sql::Subscript::Index { index: self.expr(index)? },
             ast::Subscript::Slice(from, to) => {
-                let mut bound = |bound: &Option<Box<ast::Expr>>| bound.as_ref().map(|bound| self.expr(bound)).transpose();
-                sql::Subscript::Slice { lower_bound: bound(from)?, upper_bound: bound(to)?, stride: None }
+                let mut bound = |bound: &Option<Box<ast::Expr>>| {
+                    bound.as_ref().map(|bound| self.expr(bound)).transpose()
+                };
+                sql::Subscript::Slice {
+                    lower_bound: bound(from)?,
+                    upper_bound: bound(to)?,
+                    stride: None,
+                }
             }
         };
-        Ok(sql::Expr::CompoundFieldAccess { root, access_chain: vec![sql::AccessExpr::Subscript(subscript)] })
+        Ok(sql::Expr::CompoundFieldAccess {
+            root,
+            access_chain: vec![sql::AccessExpr::Subscript(subscript)],
+        })
     }
 
     fn field(&mut self, operand: &ast::Expr, name: &ast::Ident) -> Result<sql::Expr> {
         let root = self.boxed(operand)?;
-        let access = sql::AccessExpr::Dot(sql::Expr::Identifier(self.ident(name)));
+        let access = sql::AccessExpr::Dot(blank::text(name.normalized()));
         Ok(sql::Expr::CompoundFieldAccess { root, access_chain: vec![access] })
     }
+}
+
+/// Writes a pattern with the escape character that the engine knows, the backslash.
+fn escaped(pattern: &ast::Expr, escape: &str, kind: LikeKind) -> Option<String> {
+    let ExprKind::Literal(ast::Literal::Text(pattern)) = &pattern.kind else { return None };
+    let mut escape = escape.chars();
+    let (escape, None, true) = (escape.next()?, escape.next(), kind != LikeKind::SimilarTo) else {
+        return None;
+    };
+    let mut written = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if c == escape => {
+                written.push('\\');
+                written.push(chars.next()?);
+            }
+            '\\' => written.push_str("\\\\"),
+            c => written.push(c),
+        }
+    }
+    Some(written)
 }

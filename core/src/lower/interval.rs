@@ -46,8 +46,8 @@ fn unit_micros(unit: &str) -> Option<Option<i64>> {
         "h" | "hr" | "hrs" | "hour" | "hours" => 3_600 * SECOND,
         "d" | "day" | "days" => 86_400 * SECOND,
         "w" | "week" | "weeks" => 7 * 86_400 * SECOND,
-        "mon" | "mons" | "month" | "months" | "quarter" | "quarters" | "y" | "yr" | "yrs" | "year" | "years"
-        | "decade" | "decades" | "century" | "centuries" => return Some(None),
+        "mon" | "mons" | "month" | "months" | "quarter" | "quarters" | "y" | "yr" | "yrs"
+        | "year" | "years" | "decade" | "decades" | "century" | "centuries" => return Some(None),
         _ => return None,
     }))
 }

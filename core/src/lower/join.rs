@@ -27,9 +27,12 @@ impl Lowering<'_> {
         let constraint = match &join.condition {
             ast::JoinCondition::On(expr) => sql::JoinConstraint::On(self.expr(expr)?),
             ast::JoinCondition::Using(names) => {
-                let names: Vec<_> = names.iter().map(|name| (self.column_ident(name), name.normalized())).collect();
+                let names: Vec<_> =
+                    names.iter().map(|name| (self.column_ident(name), name.normalized())).collect();
                 self.merge(right, names.iter().map(|(_, name)| name.clone()).collect());
-                sql::JoinConstraint::Using(names.into_iter().map(|(ident, _)| vec![ident].into()).collect())
+                sql::JoinConstraint::Using(
+                    names.into_iter().map(|(ident, _)| vec![ident].into()).collect(),
+                )
             }
             ast::JoinCondition::Natural => self.natural(first, right, join.kind),
             ast::JoinCondition::None => sql::JoinConstraint::None,
@@ -44,13 +47,17 @@ impl Lowering<'_> {
             ast::JoinKind::Anti => sql::JoinOperator::LeftAnti(constraint),
             ast::JoinKind::RightSemi => sql::JoinOperator::RightSemi(constraint),
             ast::JoinKind::RightAnti => sql::JoinOperator::RightAnti(constraint),
-            ast::JoinKind::Inner | ast::JoinKind::Cross | ast::JoinKind::Asof { .. } => sql::JoinOperator::Inner(constraint),
+            ast::JoinKind::Inner | ast::JoinKind::Cross | ast::JoinKind::Asof { .. } => {
+                sql::JoinOperator::Inner(constraint)
+            }
         };
         // Only one side of these is seen beyond the condition.
         if let Some(scope) = self.scopes.last_mut() {
             match join.kind {
                 ast::JoinKind::Semi | ast::JoinKind::Anti => scope.relations.truncate(right),
-                ast::JoinKind::RightSemi | ast::JoinKind::RightAnti => drop(scope.relations.drain(first..right)),
+                ast::JoinKind::RightSemi | ast::JoinKind::RightAnti => {
+                    drop(scope.relations.drain(first..right))
+                }
                 _ => {}
             }
         }
@@ -68,7 +75,8 @@ impl Lowering<'_> {
             }
             Some(names)
         };
-        let relations = self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default();
+        let relations =
+            self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default();
         let (left, right_side) = relations.split_at(right);
         let (Some(left), Some(right_side)) = (names(&left[first..]), names(right_side)) else {
             return sql::JoinConstraint::Natural;
@@ -79,13 +87,20 @@ impl Lowering<'_> {
             _ if self.hidden.is_empty() => sql::JoinConstraint::Natural,
             [] if kind == ast::JoinKind::Inner => sql::JoinConstraint::None,
             [] => sql::JoinConstraint::On(sql::Expr::value(sql::Value::Boolean(true))),
-            names => sql::JoinConstraint::Using(names.iter().map(|name| vec![blank::quoted(name)].into()).collect()),
+            names => sql::JoinConstraint::Using(
+                names.iter().map(|name| vec![blank::quoted(name)].into()).collect(),
+            ),
         }
     }
 
     /// Notes that `*` shows these columns of the relations from `right` on only once.
     fn merge(&mut self, right: usize, names: Vec<String>) {
-        for relation in self.scopes.last_mut().into_iter().flat_map(|scope| scope.relations.iter_mut().skip(right)) {
+        for relation in self
+            .scopes
+            .last_mut()
+            .into_iter()
+            .flat_map(|scope| scope.relations.iter_mut().skip(right))
+        {
             relation.merged.extend(names.iter().cloned());
         }
     }

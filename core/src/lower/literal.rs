@@ -47,28 +47,30 @@ impl Lowering<'_> {
                 let instant = self.instant(text, span)?;
                 self.instant_literal(instant)
             }
-            Literal::Time(text) => typed(sql::DataType::Time(None, sql::TimezoneInfo::None), text.clone()),
+            Literal::Time(text) => {
+                typed(sql::DataType::Time(None, sql::TimezoneInfo::None), text.clone())
+            }
             Literal::Interval(text) => self.interval(text, span)?,
         })
     }
 
     /// Reads a date or time, without offset in the query's zone.
     pub(super) fn instant(&self, text: &str, span: Span) -> Result<DateTime<Utc>> {
-        in_range(instant::parse(text, self.context.time_zone).ok_or_else(|| bad_time(text, span))?, span)
+        in_range(
+            instant::parse(text, self.context.time_zone).ok_or_else(|| bad_time(text, span))?,
+            span,
+        )
     }
 
     fn instant_literal(&mut self, instant: DateTime<Utc>) -> sql::Expr {
-        self.n_constants += 1;
         timestamp(Some(instant))
     }
 
     pub(super) fn duration(&mut self, micros: i64) -> sql::Expr {
-        self.n_constants += 1;
         blank::call("arrow_cast", [blank::number(micros.to_string()), blank::text(DURATION)])
     }
 
     fn date(&mut self, date: NaiveDate) -> sql::Expr {
-        self.n_constants += 1;
         typed(sql::DataType::Date, date.to_string())
     }
 
@@ -77,17 +79,16 @@ impl Lowering<'_> {
     pub(super) fn interval(&mut self, text: &str, span: Span) -> Result<sql::Expr> {
         match interval::parse(text) {
             Some(interval::Interval::Exact(micros)) => Ok(self.duration(micros)),
-            Some(interval::Interval::Calendar) => {
-                self.n_constants += 1;
-                Ok(sql::Expr::Interval(sql::Interval {
-                    value: Box::new(blank::text(text)),
-                    leading_field: None,
-                    leading_precision: None,
-                    last_field: None,
-                    fractional_seconds_precision: None,
-                }))
+            Some(interval::Interval::Calendar) => Ok(sql::Expr::Interval(sql::Interval {
+                value: Box::new(blank::text(text)),
+                leading_field: None,
+                leading_precision: None,
+                last_field: None,
+                fractional_seconds_precision: None,
+            })),
+            None => {
+                Err(LowerError::new(LowerErrorKind::BadInterval { text: text.to_owned() }, span))
             }
-            None => Err(LowerError::new(LowerErrorKind::BadInterval { text: text.to_owned() }, span)),
         }
     }
 
@@ -114,7 +115,6 @@ impl Lowering<'_> {
         self.is_parameter = true;
         let lowered = self.expr(&value);
         self.is_parameter = false;
-        self.n_constants += 1;
         lowered
     }
 
@@ -125,7 +125,8 @@ impl Lowering<'_> {
             Some(value) if !self.is_parameter => Ok(placed(value, name.span)),
             _ => {
                 let candidates = nearest(&name.value, parameters.keys().map(String::as_str));
-                let kind = LowerErrorKind::UnknownParameter { name: name.value.clone(), candidates };
+                let kind =
+                    LowerErrorKind::UnknownParameter { name: name.value.clone(), candidates };
                 Err(LowerError::new(kind, name.span))
             }
         }

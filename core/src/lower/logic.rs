@@ -17,7 +17,9 @@ impl Lowering<'_> {
                 Ok(balanced(items, &sql::BinaryOperator::And))
             }
             ExprKind::Nested(inner) => Ok(blank::nested(self.filter(inner)?)),
-            ExprKind::InQuery { operand, query, is_negated: true } => self.not_in_query(operand, query, filter.span),
+            ExprKind::InQuery { operand, query, is_negated: true } => {
+                self.not_in_query(operand, query, filter.span)
+            }
             ExprKind::Not(operand) => match &innermost(operand).kind {
                 ExprKind::InQuery { operand, query, is_negated: false } => {
                     self.not_in_query(operand, query, filter.span)
@@ -35,14 +37,17 @@ impl Lowering<'_> {
     pub(super) fn or(&mut self, items: &[ast::Expr]) -> Result<sql::Expr> {
         // Each column that is compared with several constants, at the place of its first comparison.
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut places: std::collections::HashMap<Vec<String>, usize> = std::collections::HashMap::new();
+        let mut places: std::collections::HashMap<Vec<String>, usize> =
+            std::collections::HashMap::new();
         for item in items {
             let Some((column, constant)) = equality(item) else {
                 groups.push(Group { item, constants: Vec::new() });
                 continue;
             };
             let ExprKind::Column(name) = &column.kind else { continue };
-            let place = *places.entry(name.parts.iter().map(ast::Ident::normalized).collect()).or_insert(groups.len());
+            let place = *places
+                .entry(name.parts.iter().map(ast::Ident::normalized).collect())
+                .or_insert(groups.len());
             match groups.get_mut(place) {
                 Some(group) => group.constants.push(constant),
                 None => groups.push(Group { item, constants: vec![constant] }),
@@ -55,7 +60,11 @@ impl Lowering<'_> {
     fn group(&mut self, group: &Group<'_>) -> Result<sql::Expr> {
         match (equality(group.item), group.constants.len()) {
             (Some((column, _)), 2..) => {
-                let list = group.constants.iter().map(|item| self.compared(item, column)).collect::<Result<_>>()?;
+                let list = group
+                    .constants
+                    .iter()
+                    .map(|item| self.compared(item, column))
+                    .collect::<Result<_>>()?;
                 Ok(sql::Expr::InList { expr: Box::new(self.expr(column)?), list, negated: false })
             }
             _ => self.expr(group.item),
@@ -77,7 +86,8 @@ impl Lowering<'_> {
     /// Lowers one side of a comparison. A number that is compared with a text column becomes a text:
     /// the engine would make the column a number instead, and fail on the first row that is none.
     pub(super) fn compared(&mut self, expr: &ast::Expr, other: &ast::Expr) -> Result<sql::Expr> {
-        let (ExprKind::Column(column), Some(digits)) = (&innermost(other).kind, number(expr)) else {
+        let (ExprKind::Column(column), Some(digits)) = (&innermost(other).kind, number(expr))
+        else {
             return self.expr(expr);
         };
         let is_text = |data_type: &DataType| {
@@ -105,8 +115,12 @@ struct Group<'e> {
 
 /// Returns column and constant of `column = constant`, in either order.
 fn equality(expr: &ast::Expr) -> Option<(&ast::Expr, &ast::Expr)> {
-    let ExprKind::Binary { op: BinaryOp::Eq, left, right, .. } = &innermost(expr).kind else { return None };
-    let is_constant = |expr: &ast::Expr| matches!(expr.kind, ExprKind::Literal(Literal::Text(_) | Literal::Number(_)));
+    let ExprKind::Binary { op: BinaryOp::Eq, left, right, .. } = &innermost(expr).kind else {
+        return None;
+    };
+    let is_constant = |expr: &ast::Expr| {
+        matches!(expr.kind, ExprKind::Literal(Literal::Text(_) | Literal::Number(_)))
+    };
     let is_column = |expr: &ast::Expr| matches!(expr.kind, ExprKind::Column(_));
     match (left.as_ref(), right.as_ref()) {
         (left, right) if is_column(left) && is_constant(right) => Some((left, right)),

@@ -19,6 +19,7 @@ mod interval;
 mod join;
 mod literal;
 mod logic;
+mod naming;
 mod position;
 mod query;
 mod scope;
@@ -139,12 +140,10 @@ struct Lowering<'a> {
     bounds: Option<Bounds>,
     /// How many session tables that window has met.
     n_windowed: usize,
-    /// How many constants were written in a form that nobody wants as a column name.
-    n_constants: usize,
     /// Whether the place being lowered is negated.
     is_negated: bool,
-    /// Whether the place being lowered is an item of a SELECT list.
-    is_select_item: bool,
+    /// Whether the place being lowered is in a SELECT list, GROUP BY or ORDER BY.
+    is_output: bool,
     /// Whether the value of a parameter is being lowered.
     is_parameter: bool,
 }
@@ -163,9 +162,8 @@ impl<'a> Lowering<'a> {
             scopes: Vec::new(),
             bounds: None,
             n_windowed: 0,
-            n_constants: 0,
             is_negated: false,
-            is_select_item: false,
+            is_output: false,
             is_parameter: false,
         }
     }

@@ -34,7 +34,9 @@ impl<'a> Positions<'a> {
 
     fn location(&self, offset: usize) -> Location {
         let after = self.places.partition_point(|(at, _)| *at <= offset);
-        let Some((start, mut here)) = after.checked_sub(1).and_then(|idx| self.places.get(idx)).copied() else {
+        let Some((start, mut here)) =
+            after.checked_sub(1).and_then(|idx| self.places.get(idx)).copied()
+        else {
             return Location::empty();
         };
         for c in self.text.get(start..offset).unwrap_or_default().chars() {

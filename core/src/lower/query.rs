@@ -20,7 +20,10 @@ impl Lowering<'_> {
         let mut lowered = blank::query(body.body);
         lowered.with = with;
         if !body.order_by.is_empty() {
-            lowered.order_by = Some(sql::OrderBy { kind: sql::OrderByKind::Expressions(body.order_by), interpolate: None });
+            lowered.order_by = Some(sql::OrderBy {
+                kind: sql::OrderByKind::Expressions(body.order_by),
+                interpolate: None,
+            });
         }
         if query.limit.is_some() || query.offset.is_some() {
             // No column is in sight of LIMIT and OFFSET.
@@ -48,7 +51,9 @@ impl Lowering<'_> {
             let (query, output) = self.query(&cte.query)?;
             self.ctes.truncate(n_before);
             self.ctes.push((cte.name.normalized(), renamed(output, &cte.columns)));
-            let alias = sql::TableAlias { columns: self.alias_columns(&cte.columns), ..blank::alias(self.ident(&cte.name)) };
+            let columns = self.alias_columns(&cte.columns);
+            let alias =
+                sql::TableAlias { explicit: false, columns, ..blank::alias(self.ident(&cte.name)) };
             cte_tables.push(sql::Cte {
                 alias,
                 query: Box::new(query),
@@ -57,7 +62,11 @@ impl Lowering<'_> {
                 closing_paren_token: AttachedToken::empty(),
             });
         }
-        Ok(sql::With { with_token: AttachedToken::empty(), recursive: with.is_recursive, cte_tables })
+        Ok(sql::With {
+            with_token: AttachedToken::empty(),
+            recursive: with.is_recursive,
+            cte_tables,
+        })
     }
 
     pub(super) fn alias_columns(&self, columns: &[ast::Ident]) -> Vec<sql::TableAliasColumnDef> {
@@ -66,11 +75,18 @@ impl Lowering<'_> {
     }
 
     /// Lowers a body. ORDER BY belongs to it because it may name the columns of a SELECT's tables.
-    fn set_expr(&mut self, body: &ast::SetExpr, order_by: &[ast::OrderItem]) -> Result<(Body, Output)> {
+    fn set_expr(
+        &mut self,
+        body: &ast::SetExpr,
+        order_by: &[ast::OrderItem],
+    ) -> Result<(Body, Output)> {
         let (body, output) = match &body.kind {
             ast::SetExprKind::Select(select) => {
                 let (select, order_by, output) = self.select(select, order_by)?;
-                return Ok((Body { body: sql::SetExpr::Select(Box::new(select)), order_by }, output));
+                return Ok((
+                    Body { body: sql::SetExpr::Select(Box::new(select)), order_by },
+                    output,
+                ));
             }
             ast::SetExprKind::Operation { op, is_all, left, right } => {
                 let (left, output) = self.set_expr(left, &[])?;
@@ -80,7 +96,8 @@ impl Lowering<'_> {
                     ast::SetOp::Intersect => sql::SetOperator::Intersect,
                     ast::SetOp::Except => sql::SetOperator::Except,
                 };
-                let set_quantifier = if *is_all { sql::SetQuantifier::All } else { sql::SetQuantifier::None };
+                let set_quantifier =
+                    if *is_all { sql::SetQuantifier::All } else { sql::SetQuantifier::None };
                 let (left, right) = (Box::new(left.body), Box::new(right.body));
                 (sql::SetExpr::SetOperation { left, op, set_quantifier, right }, output)
             }

@@ -45,9 +45,28 @@ impl Relation {
             [name] => self.name.as_ref().is_some_and(|own| own.normalized() == name.normalized()),
             parts => {
                 self.path.len() >= parts.len()
-                    && self.path.iter().rev().zip(parts.iter().rev()).all(|(own, part)| *own == part.normalized())
+                    && self
+                        .path
+                        .iter()
+                        .rev()
+                        .zip(parts.iter().rev())
+                        .all(|(own, part)| *own == part.normalized())
             }
         }
+    }
+
+    /// Returns the columns that `*` shows, if all are known.
+    pub(super) fn visible(
+        &self,
+        is_qualified: bool,
+        except: &[ast::Ident],
+    ) -> Option<Vec<&Column>> {
+        let is_shown = |column: &&Column| {
+            !column.is_hidden
+                && (is_qualified || !self.merged.contains(&column.name))
+                && !except.iter().any(|name| name.normalized() == column.name)
+        };
+        Some(self.columns.as_ref()?.iter().filter(is_shown).collect())
     }
 
     fn column(&self, name: &str) -> Option<&Column> {
@@ -56,15 +75,16 @@ impl Relation {
 }
 
 impl Scope {
-    /// Returns the column that a name means, if that is beyond doubt.
-    fn resolve(&self, parts: &[ast::Ident]) -> Option<&Column> {
+    /// Returns the column that a name means and the relation it is of, if that is beyond doubt.
+    fn resolve(&self, parts: &[ast::Ident]) -> Option<(usize, &Column)> {
         let (name, table) = parts.split_last()?;
         let name = name.normalized();
-        let mut called = self.relations.iter().filter(|relation| relation.is_called(table));
-        let found = called.clone().find_map(|relation| relation.column(&name))?;
-        let n_found = called.clone().filter(|relation| relation.column(&name).is_some()).count();
-        let is_known = called.all(|relation| relation.columns.is_some());
-        (n_found == 1 && is_known).then_some(found)
+        let mut called =
+            self.relations.iter().enumerate().filter(|(_, relation)| relation.is_called(table));
+        let mut having =
+            called.clone().filter_map(|(idx, relation)| Some((idx, relation.column(&name)?)));
+        let found = having.next().filter(|_| having.next().is_none());
+        found.filter(|_| called.all(|(_, relation)| relation.columns.is_some()))
     }
 
     /// Returns whether a name may mean something of this SELECT.
@@ -81,12 +101,19 @@ impl Scope {
 impl Lowering<'_> {
     /// Returns the column of the innermost FROM that a name means, if that is beyond doubt.
     pub(super) fn resolve(&self, parts: &[ast::Ident]) -> Option<&Column> {
-        self.scopes.last()?.resolve(parts)
+        self.scopes.last()?.resolve(parts).map(|(_, column)| column)
+    }
+
+    /// Returns which relation of the innermost FROM a name is a column of, if that is beyond doubt.
+    pub(super) fn relation_of(&self, parts: &[ast::Ident]) -> Option<usize> {
+        self.scopes.last()?.resolve(parts).map(|(relation_idx, _)| relation_idx)
     }
 
     /// Notes for each SELECT between a name and what it means that it depends on an outer one.
     pub(super) fn note_outer(&mut self, parts: &[ast::Ident]) {
-        let Some(level) = self.scopes.iter().rposition(|scope| scope.may_mean(parts)) else { return };
+        let Some(level) = self.scopes.iter().rposition(|scope| scope.may_mean(parts)) else {
+            return;
+        };
         for scope in self.scopes.iter_mut().skip(level + 1) {
             scope.is_correlated = true;
         }
@@ -100,7 +127,9 @@ impl Lowering<'_> {
             scope.relations.iter().any(|relation| relation.is_called(table))
         };
         match parts {
-            [.., _, _] if parts.len() > 2 && self.scopes.iter().any(is_path) => &parts[parts.len() - 2..],
+            [.., _, _] if parts.len() > 2 && self.scopes.iter().any(is_path) => {
+                &parts[parts.len() - 2..]
+            }
             _ => parts,
         }
     }

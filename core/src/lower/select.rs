@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
+use super::naming::{Names, refer_to_items};
 use super::query::Output;
 use super::scope::{Column, Relation, Scope};
 use super::{Lowering, Result, blank};
@@ -15,9 +16,10 @@ impl Lowering<'_> {
         order_by: &[ast::OrderItem],
     ) -> Result<(sql::Select, Vec<sql::OrderByExpr>, Output)> {
         let bounds = self.window(select.time_window.as_ref())?;
-        let (bounds_around, n_windowed_around) = (self.bounds.take(), std::mem::take(&mut self.n_windowed));
-        let (is_negated, is_select_item) = (self.is_negated, self.is_select_item);
-        (self.is_negated, self.is_select_item) = (false, false);
+        let (bounds_around, n_windowed_around) =
+            (self.bounds.take(), std::mem::take(&mut self.n_windowed));
+        let (is_negated, is_output) = (self.is_negated, self.is_output);
+        (self.is_negated, self.is_output) = (false, false);
         self.scopes.push(Scope::default());
 
         self.bounds = bounds;
@@ -28,7 +30,7 @@ impl Lowering<'_> {
         let output = self.output(select);
 
         self.scopes.pop();
-        (self.is_negated, self.is_select_item) = (is_negated, is_select_item);
+        (self.is_negated, self.is_output) = (is_negated, is_output);
         (self.bounds, self.n_windowed) = (bounds_around, n_windowed_around);
         Ok((lowered, order_by, output))
     }
@@ -46,47 +48,46 @@ impl Lowering<'_> {
             Some(ast::Distinct::Rows) => Some(sql::Distinct::Distinct),
             Some(ast::Distinct::On(exprs)) => Some(sql::Distinct::On(self.exprs(exprs)?)),
         };
-        self.is_select_item = true;
+        self.is_output = true;
+        let relations =
+            self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default();
+        let mut names = Names::of_wildcards(&select.items, relations);
         for item in &select.items {
-            self.select_item(item, &mut lowered.projection)?;
+            self.select_item(item, &mut names, &mut lowered.projection)?;
         }
-        self.is_select_item = false;
-        lowered.selection = select.filter.as_ref().map(|filter| self.filter(filter)).transpose()?;
         lowered.group_by = self.group_by(&select.group_by)?;
+        let mut order_by = self.order_by(order_by)?;
+        refer_to_items(&mut order_by, &lowered.projection);
+        self.is_output = false;
+        lowered.selection = select.filter.as_ref().map(|filter| self.filter(filter)).transpose()?;
         lowered.having = select.having.as_ref().map(|having| self.expr(having)).transpose()?;
         for window in &select.windows {
             let spec = sql::NamedWindowExpr::WindowSpec(self.window_spec(&window.window)?);
             lowered.named_window.push(sql::NamedWindowDefinition(self.ident(&window.name), spec));
         }
         lowered.qualify = select.qualify.as_ref().map(|qualify| self.expr(qualify)).transpose()?;
-        let order_by = self.order_by(order_by)?;
         Ok((lowered, order_by))
     }
 
-    fn select_item(&mut self, item: &ast::SelectItem, projection: &mut Vec<sql::SelectItem>) -> Result<()> {
+    fn select_item(
+        &mut self,
+        item: &ast::SelectItem,
+        names: &mut Names,
+        projection: &mut Vec<sql::SelectItem>,
+    ) -> Result<()> {
         match &item.kind {
             ast::SelectItemKind::Expr { value, alias } => {
-                let n_constants = self.n_constants;
                 let expr = self.expr(value)?;
-                let alias = match alias {
-                    Some(alias) => Some(self.ident(alias)),
-                    // The engine would name the column by how the constant is written for it.
-                    None if self.n_constants > n_constants => Some(blank::quoted(&self.words(value.span))),
-                    None => None,
-                };
-                projection.push(match alias {
+                projection.push(match self.item_name(value, alias.as_ref(), names) {
                     Some(alias) => sql::SelectItem::ExprWithAlias { expr, alias },
                     None => sql::SelectItem::UnnamedExpr(expr),
                 });
             }
-            ast::SelectItemKind::Wildcard { table, except } => self.wildcard(table.as_ref(), except, projection),
+            ast::SelectItemKind::Wildcard { table, except } => {
+                self.wildcard(table.as_ref(), except, projection)
+            }
         }
         Ok(())
-    }
-
-    /// Returns the words of the query at a span, with single blanks.
-    fn words(&self, span: ast::Span) -> String {
-        span.of(self.context.text).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Lowers `*` and `t.*`. Where a hidden column was named somewhere, and so is part of its table,
@@ -101,12 +102,17 @@ impl Lowering<'_> {
         let relations = self.scopes.last().map(|scope| scope.relations.clone()).unwrap_or_default();
         let table = table.map(|table| self.unqualified_table(table, &relations));
         let is_meant = |relation: &&Relation| match table {
-            Some([name]) => relation.name.as_ref().is_some_and(|own| own.normalized() == name.normalized()),
+            Some([name]) => {
+                relation.name.as_ref().is_some_and(|own| own.normalized() == name.normalized())
+            }
             Some(_) => false,
             None => true,
         };
         let meant: Vec<_> = relations.iter().filter(is_meant).collect();
-        let shows_hidden = meant.iter().flat_map(|relation| relation.columns.iter().flatten()).any(|column| column.is_hidden);
+        let shows_hidden = meant
+            .iter()
+            .flat_map(|relation| relation.columns.iter().flatten())
+            .any(|column| column.is_hidden);
         let is_known = meant.iter().all(|relation| relation.columns.is_some());
         if shows_hidden && is_known {
             for relation in meant {
@@ -116,9 +122,10 @@ impl Lowering<'_> {
         }
         let mut options = blank::wildcard();
         let mut excluded = excluded.into_iter();
-        options.opt_except = excluded
-            .next()
-            .map(|first_element| sql::ExceptSelectItem { first_element, additional_elements: excluded.collect() });
+        options.opt_except = excluded.next().map(|first_element| sql::ExceptSelectItem {
+            first_element,
+            additional_elements: excluded.collect(),
+        });
         projection.push(match table {
             Some(parts) => {
                 let name: Vec<_> = parts.iter().map(|part| self.ident(part)).collect();
@@ -130,7 +137,11 @@ impl Lowering<'_> {
     }
 
     /// Returns the last part of `connection.table` if a table of FROM was written so.
-    fn unqualified_table<'t>(&self, table: &'t ast::ObjectName, relations: &[Relation]) -> &'t [ast::Ident] {
+    fn unqualified_table<'t>(
+        &self,
+        table: &'t ast::ObjectName,
+        relations: &[Relation],
+    ) -> &'t [ast::Ident] {
         let path: Vec<_> = table.parts.iter().map(ast::Ident::normalized).collect();
         let is_written_so = relations.iter().any(|relation| relation.path.ends_with(&path));
         match table.parts.as_slice() {
@@ -140,7 +151,9 @@ impl Lowering<'_> {
     }
 
     fn group_by(&mut self, group_by: &ast::GroupBy) -> Result<sql::GroupByExpr> {
-        let ast::GroupBy::Items(items) = group_by else { return Ok(sql::GroupByExpr::All(Vec::new())) };
+        let ast::GroupBy::Items(items) = group_by else {
+            return Ok(sql::GroupByExpr::All(Vec::new()));
+        };
         let mut lowered = Vec::new();
         for item in items {
             lowered.push(match item {
@@ -168,18 +181,25 @@ impl Lowering<'_> {
                         ast::ExprKind::Column(name) => name.parts.as_slice(),
                         _ => &[],
                     };
-                    let name = alias.as_ref().or(parts.last()).map(ast::Ident::normalized).unwrap_or_default();
+                    let name = alias
+                        .as_ref()
+                        .or(parts.last())
+                        .map(ast::Ident::normalized)
+                        .unwrap_or_default();
                     let data_type = self.resolve(parts).and_then(|column| column.data_type.clone());
                     columns.push(Column { name, data_type, is_hidden: false });
                 }
                 ast::SelectItemKind::Wildcard { table, except } => {
-                    let parts = table.as_ref().map(|table| self.unqualified_table(table, &scope.relations));
+                    let parts =
+                        table.as_ref().map(|table| self.unqualified_table(table, &scope.relations));
                     for relation in &scope.relations {
                         let name = relation.name.as_ref().map(ast::Ident::normalized);
-                        if parts.is_some_and(|parts| parts.last().map(ast::Ident::normalized) != name) {
+                        if parts
+                            .is_some_and(|parts| parts.last().map(ast::Ident::normalized) != name)
+                        {
                             continue;
                         }
-                        let shown = visible(relation, parts.is_some(), except)?;
+                        let shown = relation.visible(parts.is_some(), except)?;
                         columns.extend(shown.into_iter().cloned());
                     }
                 }
@@ -189,17 +209,6 @@ impl Lowering<'_> {
     }
 }
 
-/// Returns the columns of a relation that `*` shows.
-fn visible<'r>(relation: &'r Relation, is_qualified: bool, except: &[ast::Ident]) -> Option<Vec<&'r Column>> {
-    let columns = relation.columns.as_ref()?.iter();
-    let is_shown = |column: &&Column| {
-        !column.is_hidden
-            && (is_qualified || !relation.merged.contains(&column.name))
-            && !except.iter().any(|name| name.normalized() == column.name)
-    };
-    Some(columns.filter(is_shown).collect())
-}
-
 /// Writes out the columns of a relation that `*` shows.
 fn list_columns(
     relation: &Relation,
@@ -207,10 +216,12 @@ fn list_columns(
     except: &[ast::Ident],
     projection: &mut Vec<sql::SelectItem>,
 ) {
-    for column in visible(relation, is_qualified, except).unwrap_or_default() {
+    for column in relation.visible(is_qualified, except).unwrap_or_default() {
         let name = blank::quoted(&column.name);
         projection.push(sql::SelectItem::UnnamedExpr(match &relation.name {
-            Some(table) => sql::Expr::CompoundIdentifier(vec![blank::quoted(&table.normalized()), name]),
+            Some(table) => {
+                sql::Expr::CompoundIdentifier(vec![blank::quoted(&table.normalized()), name])
+            }
             None => sql::Expr::Identifier(name),
         }));
     }

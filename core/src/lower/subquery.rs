@@ -19,9 +19,7 @@ impl Lowering<'_> {
         if is_negated || self.is_negated {
             return Err(LowerError::new(LowerErrorKind::NotInQuery, span));
         }
-        if self.is_select_item {
-            return Err(LowerError::unsupported("IN (query) in a SELECT list", span));
-        }
+        self.check_place("IN (query)", span)?;
         let expr = Box::new(self.expr(operand)?);
         Ok(sql::Expr::InSubquery { expr, subquery: self.inner_query(query)?.0, negated: false })
     }
@@ -41,7 +39,17 @@ impl Lowering<'_> {
         Ok(sql::Expr::InSubquery { expr, subquery, negated: true })
     }
 
-    pub(super) fn exists(&mut self, query: &ast::Query) -> Result<sql::Expr> {
+    /// Refuses what the engine answers only as a condition.
+    fn check_place(&self, what: &str, span: ast::Span) -> Result<()> {
+        if self.is_output {
+            let what = format!("{what} outside of WHERE, HAVING and ON");
+            return Err(LowerError::unsupported(what, span));
+        }
+        Ok(())
+    }
+
+    pub(super) fn exists(&mut self, query: &ast::Query, span: ast::Span) -> Result<sql::Expr> {
+        self.check_place("EXISTS", span)?;
         Ok(sql::Expr::Exists { subquery: self.inner_query(query)?.0, negated: false })
     }
 
@@ -59,7 +67,10 @@ impl Lowering<'_> {
     ) -> Result<sql::Expr> {
         let left = Box::new(self.expr(left)?);
         let right = match &innermost(operand).kind {
-            ExprKind::Subquery(query) => Box::new(self.subquery(query)?),
+            ExprKind::Subquery(query) => {
+                self.check_place("a comparison with ANY or ALL of a query", operand.span)?;
+                Box::new(self.subquery(query)?)
+            }
             _ => Box::new(self.expr(innermost(operand))?),
         };
         Ok(if is_all {

@@ -19,10 +19,15 @@ impl Lowering<'_> {
         match &table.kind {
             ast::TableKind::Name(name) => self.named_table(name, table),
             ast::TableKind::Query(query) => self.derived_table(query, table),
-            ast::TableKind::Function { name, arguments } => self.table_function(name, arguments, table),
+            ast::TableKind::Function { name, arguments } => {
+                self.table_function(name, arguments, table)
+            }
             ast::TableKind::Nested(nested) => {
                 if let Some(alias) = &table.alias {
-                    return Err(LowerError::unsupported("a name for a join in parentheses", alias.name.span));
+                    return Err(LowerError::unsupported(
+                        "a name for a join in parentheses",
+                        alias.name.span,
+                    ));
                 }
                 let table_with_joins = Box::new(self.table_expr(nested)?);
                 Ok(sql::TableFactor::NestedJoin { table_with_joins, alias: None })
@@ -30,9 +35,15 @@ impl Lowering<'_> {
         }
     }
 
-    fn named_table(&mut self, name: &ast::ObjectName, table: &ast::Table) -> Result<sql::TableFactor> {
+    fn named_table(
+        &mut self,
+        name: &ast::ObjectName,
+        table: &ast::Table,
+    ) -> Result<sql::TableFactor> {
         let path: Vec<_> = name.parts.iter().map(ast::Ident::normalized).collect();
-        let Some(last) = name.parts.last() else { return Err(self.unknown_table(&path, name.span)) };
+        let Some(last) = name.parts.last() else {
+            return Err(self.unknown_table(&path, name.span));
+        };
         let alias_columns = table.alias.as_ref().map_or(&[][..], |alias| &alias.columns);
         let named = Relation {
             name: Some(table.alias.as_ref().map_or(last, |alias| &alias.name).clone()),
@@ -40,19 +51,30 @@ impl Lowering<'_> {
             ..Relation::default()
         };
         let cte = match path.as_slice() {
-            [name] => self.ctes.iter().rev().find(|(cte, _)| cte == name).map(|(_, columns)| columns.clone()),
+            [name] => self
+                .ctes
+                .iter()
+                .rev()
+                .find(|(cte, _)| cte == name)
+                .map(|(_, columns)| columns.clone()),
             _ => None,
         };
         if let Some(columns) = cte {
-            let alias = table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
+            let alias =
+                table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
             let factor = blank::table(vec![self.ident(last)], alias);
             let columns = renamed(columns, alias_columns);
             return self.windowed(factor, Relation { columns, ..named }, name.span);
         }
-        let Some(shape) = self.context.tables.table(&path) else { return Err(self.unknown_table(&path, name.span)) };
+        let Some(shape) = self.context.tables.table(&path) else {
+            return Err(self.unknown_table(&path, name.span));
+        };
         let (query, columns) = self.visible_columns(&shape);
         let alias = named.name.as_ref().map(|name| self.table_alias(name, alias_columns));
-        self.add_relation(Relation { columns: renamed(Some(columns), alias_columns), ..named }, table.span)?;
+        self.add_relation(
+            Relation { columns: renamed(Some(columns), alias_columns), ..named },
+            table.span,
+        )?;
         Ok(blank::derived(query, alias, false))
     }
 
@@ -79,11 +101,18 @@ impl Lowering<'_> {
             self.n_windowed += 1;
         }
         let reference = shape.reference.iter().map(|part| blank::quoted(part)).collect();
-        select.from = vec![sql::TableWithJoins { relation: blank::table(reference, None), joins: Vec::new() }];
+        select.from = vec![sql::TableWithJoins {
+            relation: blank::table(reference, None),
+            joins: Vec::new(),
+        }];
         (blank::query(sql::SetExpr::Select(Box::new(select))), columns)
     }
 
-    fn derived_table(&mut self, query: &ast::Query, table: &ast::Table) -> Result<sql::TableFactor> {
+    fn derived_table(
+        &mut self,
+        query: &ast::Query,
+        table: &ast::Table,
+    ) -> Result<sql::TableFactor> {
         let bounds = self.bounds.take();
         let lowered = self.query(query);
         self.bounds = bounds;
@@ -99,8 +128,14 @@ impl Lowering<'_> {
     }
 
     /// Filters a query by the time window if it passes sessions through.
-    fn windowed(&mut self, factor: sql::TableFactor, relation: Relation, span: ast::Span) -> Result<sql::TableFactor> {
-        let is_session = |bounds: &super::Bounds| passes_sessions(&relation.columns, bounds.is_default());
+    fn windowed(
+        &mut self,
+        factor: sql::TableFactor,
+        relation: Relation,
+        span: ast::Span,
+    ) -> Result<sql::TableFactor> {
+        let is_session =
+            |bounds: &super::Bounds| passes_sessions(&relation.columns, bounds.is_default());
         let Some(bounds) = self.bounds.as_ref().filter(|bounds| is_session(bounds)) else {
             self.add_relation(relation, span)?;
             return Ok(factor);
@@ -129,7 +164,10 @@ impl Lowering<'_> {
         let mut exprs = Vec::new();
         for argument in arguments {
             if let Some(name) = &argument.name {
-                return Err(LowerError::unsupported("a named argument of a table function", name.span));
+                return Err(LowerError::unsupported(
+                    "a named argument of a table function",
+                    name.span,
+                ));
             }
             exprs.push(self.expr(&argument.value)?);
         }
@@ -150,7 +188,10 @@ impl Lowering<'_> {
         let unnamed = |expr| sql::FunctionArg::Unnamed(sql::FunctionArgExpr::Expr(expr));
         let mut factor = blank::table(name, alias);
         if let sql::TableFactor::Table { args, .. } = &mut factor {
-            *args = Some(sql::TableFunctionArgs { args: exprs.into_iter().map(unnamed).collect(), settings: None });
+            *args = Some(sql::TableFunctionArgs {
+                args: exprs.into_iter().map(unnamed).collect(),
+                settings: None,
+            });
         }
         Ok(factor)
     }
@@ -163,7 +204,10 @@ impl Lowering<'_> {
     fn add_relation(&mut self, relation: Relation, span: ast::Span) -> Result<()> {
         let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
         if let Some(name) = relation.name.as_ref().map(ast::Ident::normalized)
-            && scope.relations.iter().any(|other| other.name.as_ref().is_some_and(|other| other.normalized() == name))
+            && scope
+                .relations
+                .iter()
+                .any(|other| other.name.as_ref().is_some_and(|other| other.normalized() == name))
         {
             return Err(LowerError::new(LowerErrorKind::DuplicateTable { name }, span));
         }
@@ -186,7 +230,9 @@ fn passes_sessions(columns: &Output, is_default: bool) -> bool {
     let is_time = |name: &str| {
         let mut named = columns.iter().flatten().filter(|column| column.name == name);
         match (named.next(), named.next()) {
-            (Some(Column { data_type: Some(data_type), .. }), None) => matches!(data_type, DataType::Timestamp(..)),
+            (Some(Column { data_type: Some(data_type), .. }), None) => {
+                matches!(data_type, DataType::Timestamp(..))
+            }
             (Some(_), None) => !is_default,
             _ => false,
         }

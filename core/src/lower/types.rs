@@ -9,12 +9,34 @@ use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
 
 /// The types that a cast may name, for suggestions.
 const NAMES: [&str; 19] = [
-    "text", "varchar", "char", "int", "integer", "bigint", "smallint", "float", "double", "real", "numeric", "decimal",
-    "bool", "boolean", "date", "time", "timestamp", "interval", "duration",
+    "text",
+    "varchar",
+    "char",
+    "int",
+    "integer",
+    "bigint",
+    "smallint",
+    "float",
+    "double",
+    "real",
+    "numeric",
+    "decimal",
+    "bool",
+    "boolean",
+    "date",
+    "time",
+    "timestamp",
+    "interval",
+    "duration",
 ];
 
 impl Lowering<'_> {
-    pub(super) fn cast(&mut self, operand: &ast::Expr, data_type: &ast::DataType, is_try: bool) -> Result<sql::Expr> {
+    pub(super) fn cast(
+        &mut self,
+        operand: &ast::Expr,
+        data_type: &ast::DataType,
+        is_try: bool,
+    ) -> Result<sql::Expr> {
         let constant = match &innermost(operand).kind {
             ExprKind::Literal(Literal::Text(text)) if data_type.n_array_marks == 0 && !is_try => {
                 self.time_constant(text, data_type, operand.span)?
@@ -38,11 +60,17 @@ impl Lowering<'_> {
     }
 
     /// Lowers a text that is cast to a type of time, which is that time in the query's zone.
-    fn time_constant(&mut self, text: &str, data_type: &ast::DataType, span: ast::Span) -> Result<Option<sql::Expr>> {
+    fn time_constant(
+        &mut self,
+        text: &str,
+        data_type: &ast::DataType,
+        span: ast::Span,
+    ) -> Result<Option<sql::Expr>> {
         let literal = match data_type.name.as_str() {
-            "timestamp" | "timestamptz" | "timestamp with time zone" | "timestamp without time zone" => {
-                Literal::Timestamp(text.to_owned())
-            }
+            "timestamp"
+            | "timestamptz"
+            | "timestamp with time zone"
+            | "timestamp without time zone" => Literal::Timestamp(text.to_owned()),
             "date" => Literal::Date(text.to_owned()),
             "interval" => Literal::Interval(text.to_owned()),
             "duration" => match sessionql_grammar::parse_duration(text) {
@@ -60,12 +88,15 @@ fn type_of(data_type: &ast::DataType) -> Result<sql::DataType> {
     let exact = match data_type.arguments.as_slice() {
         [] => sql::ExactNumberInfo::None,
         [precision] => sql::ExactNumberInfo::Precision(*precision),
-        [precision, scale, ..] => {
-            sql::ExactNumberInfo::PrecisionAndScale(*precision, i64::try_from(*scale).unwrap_or(i64::MAX))
-        }
+        [precision, scale, ..] => sql::ExactNumberInfo::PrecisionAndScale(
+            *precision,
+            i64::try_from(*scale).unwrap_or(i64::MAX),
+        ),
     };
     let mut lowered = match data_type.name.as_str() {
-        "text" | "string" | "varchar" | "char" | "bpchar" | "character" | "character varying" => Type::Text,
+        "text" | "string" | "varchar" | "char" | "bpchar" | "character" | "character varying" => {
+            Type::Text
+        }
         "int" | "integer" | "int4" => Type::Integer(None),
         "bigint" | "int8" => Type::BigInt(None),
         "smallint" | "int2" => Type::SmallInt(None),
@@ -75,9 +106,10 @@ fn type_of(data_type: &ast::DataType) -> Result<sql::DataType> {
         "bool" | "boolean" => Type::Boolean,
         "date" => Type::Date,
         "time" | "time without time zone" => Type::Time(None, sql::TimezoneInfo::None),
-        "timestamp" | "timestamptz" | "timestamp with time zone" | "timestamp without time zone" => {
-            Type::Timestamp(Some(6), sql::TimezoneInfo::Tz)
-        }
+        "timestamp"
+        | "timestamptz"
+        | "timestamp with time zone"
+        | "timestamp without time zone" => Type::Timestamp(Some(6), sql::TimezoneInfo::Tz),
         "interval" => Type::Interval { fields: None, precision: None },
         "bytea" => Type::Bytea,
         name => {

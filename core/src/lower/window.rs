@@ -28,7 +28,10 @@ impl Bounds {
     /// Returns the predicate on the columns of a session's start and end.
     pub(super) fn predicate(&self, start: &str, end: &str) -> sql::Expr {
         let column = |name| sql::Expr::Identifier(blank::quoted(name));
-        blank::call("open_during", [column(start), column(end), timestamp(self.since), timestamp(self.until)])
+        blank::call(
+            "open_during",
+            [column(start), column(end), timestamp(self.since), timestamp(self.until)],
+        )
     }
 }
 
@@ -61,7 +64,8 @@ impl Lowering<'_> {
         let until = until.as_ref().map(|until| self.bound(until, "UNTIL")).transpose()?;
         match (since, until) {
             (Some(since), Some(until)) if since >= until => {
-                let kind = LowerErrorKind::EmptyWindow { since: written(since), until: written(until) };
+                let kind =
+                    LowerErrorKind::EmptyWindow { since: written(since), until: written(until) };
                 Err(LowerError::new(kind, span))
             }
             _ => Ok(Some(Bounds { since, until, is_default: false })),
@@ -95,33 +99,45 @@ impl Lowering<'_> {
         let not_constant = || LowerError::new(LowerErrorKind::NotConstant { clause }, expr.span);
         match &expr.kind {
             ExprKind::Nested(inner) => self.constant(inner, clause),
-            ExprKind::Literal(literal) => self.constant_literal(literal, expr.span).unwrap_or_else(|| Err(not_constant())),
+            ExprKind::Literal(literal) => {
+                self.constant_literal(literal, expr.span).unwrap_or_else(|| Err(not_constant()))
+            }
             ExprKind::Column(name) => match name.parts.as_slice() {
-                [word] if !word.is_quoted => self.clock_word(&word.normalized()).ok_or_else(not_constant),
+                [word] if !word.is_quoted => {
+                    self.clock_word(&word.normalized()).ok_or_else(not_constant)
+                }
                 _ => Err(not_constant()),
             },
             ExprKind::Parameter(name) => self.constant(&self.parameter_value(name)?, clause),
-            ExprKind::Function(function) => match (function.name.parts.as_slice(), &function.arguments) {
-                ([name], Arguments::List { items, .. }) if items.is_empty() => {
-                    self.clock_word(&name.normalized()).ok_or_else(not_constant)
-                }
-                ([name], Arguments::List { items, .. }) if name.matches("ago") && items.len() == 1 => {
-                    let duration = items.first().map(|item| self.constant(&item.value, clause));
-                    match duration.transpose()? {
-                        Some(Constant::Duration(duration)) => {
-                            self.moved(self.context.now, -duration, expr.span).map(Constant::Instant)
-                        }
-                        _ => Err(not_constant()),
+            ExprKind::Function(function) => {
+                match (function.name.parts.as_slice(), &function.arguments) {
+                    ([name], Arguments::List { items, .. }) if items.is_empty() => {
+                        self.clock_word(&name.normalized()).ok_or_else(not_constant)
                     }
+                    ([name], Arguments::List { items, .. })
+                        if name.matches("ago") && items.len() == 1 =>
+                    {
+                        let duration = items.first().map(|item| self.constant(&item.value, clause));
+                        match duration.transpose()? {
+                            Some(Constant::Duration(duration)) => self
+                                .moved(self.context.now, -duration, expr.span)
+                                .map(Constant::Instant),
+                            _ => Err(not_constant()),
+                        }
+                    }
+                    _ => Err(not_constant()),
                 }
-                _ => Err(not_constant()),
-            },
+            }
             ExprKind::Cast { operand, .. } => match &innermost(operand).kind {
-                ExprKind::Literal(Literal::Text(text)) => self.instant(text, expr.span).map(Constant::Instant),
+                ExprKind::Literal(Literal::Text(text)) => {
+                    self.instant(text, expr.span).map(Constant::Instant)
+                }
                 _ => Err(not_constant()),
             },
             ExprKind::Sign { is_minus, operand } => match self.constant(operand, clause)? {
-                Constant::Duration(duration) => Ok(Constant::Duration(if *is_minus { -duration } else { duration })),
+                Constant::Duration(duration) => {
+                    Ok(Constant::Duration(if *is_minus { -duration } else { duration }))
+                }
                 Constant::Instant(_) => Err(not_constant()),
             },
             ExprKind::Binary { op, left, right, .. } => {
@@ -141,7 +157,9 @@ impl Lowering<'_> {
                         .checked_add(&(right * sign))
                         .map(Constant::Duration)
                         .ok_or_else(|| LowerError::new(LowerErrorKind::TimeOutOfRange, expr.span)),
-                    (Constant::Instant(left), Constant::Instant(right), -1) => Ok(Constant::Duration(left - right)),
+                    (Constant::Instant(left), Constant::Instant(right), -1) => {
+                        Ok(Constant::Duration(left - right))
+                    }
                     _ => Err(not_constant()),
                 }
             }
@@ -156,7 +174,9 @@ impl Lowering<'_> {
                 self.text_instant(text, span).map(Constant::Instant)
             }
             Literal::Interval(text) => match interval::parse(text)? {
-                interval::Interval::Exact(micros) => Ok(Constant::Duration(TimeDelta::microseconds(micros))),
+                interval::Interval::Exact(micros) => {
+                    Ok(Constant::Duration(TimeDelta::microseconds(micros)))
+                }
                 interval::Interval::Calendar => return None,
             },
             _ => return None,
@@ -165,11 +185,14 @@ impl Lowering<'_> {
 
     /// Reads a date, a time, or a time of today such as `14:05`.
     fn text_instant(&self, text: &str, span: Span) -> Result<DateTime<Utc>> {
-        let time = ["%H:%M", "%H:%M:%S%.f"].iter().find_map(|format| NaiveTime::parse_from_str(text.trim(), format).ok());
+        let time = ["%H:%M", "%H:%M:%S%.f"]
+            .iter()
+            .find_map(|format| NaiveTime::parse_from_str(text.trim(), format).ok());
         match time {
             Some(time) => {
                 let today = self.context.now.with_timezone(&self.context.time_zone).date_naive();
-                instant::in_zone(today.and_time(time), self.context.time_zone).ok_or_else(|| bad_time(text, span))
+                instant::in_zone(today.and_time(time), self.context.time_zone)
+                    .ok_or_else(|| bad_time(text, span))
             }
             None => self.instant(text, span),
         }
@@ -178,7 +201,9 @@ impl Lowering<'_> {
     /// Returns the instant of `now`, `today` and `yesterday`: days begin in the query's zone.
     fn clock_word(&self, word: &str) -> Option<Constant> {
         let today = self.context.now.with_timezone(&self.context.time_zone).date_naive();
-        let midnight = |date: chrono::NaiveDate| instant::in_zone(date.and_time(NaiveTime::MIN), self.context.time_zone);
+        let midnight = |date: chrono::NaiveDate| {
+            instant::in_zone(date.and_time(NaiveTime::MIN), self.context.time_zone)
+        };
         let instant = match word {
             "now" | "current_timestamp" | "localtimestamp" => Some(self.context.now),
             "today" | "current_date" => midnight(today),
@@ -189,6 +214,8 @@ impl Lowering<'_> {
     }
 
     fn moved(&self, instant: DateTime<Utc>, by: TimeDelta, span: Span) -> Result<DateTime<Utc>> {
-        instant.checked_add_signed(by).ok_or_else(|| LowerError::new(LowerErrorKind::TimeOutOfRange, span))
+        instant
+            .checked_add_signed(by)
+            .ok_or_else(|| LowerError::new(LowerErrorKind::TimeOutOfRange, span))
     }
 }

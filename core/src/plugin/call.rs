@@ -68,9 +68,15 @@ impl Callbacks for NoServices {
 pub(crate) fn log_line(level: i32, line: &str) {
     let line = crate::display::escape_controls(line);
     match level {
-        ffi_level if ffi_level == ffi::Level::Error as i32 => tracing::error!(target: "plugin", "{line}"),
-        ffi_level if ffi_level == ffi::Level::Warn as i32 => tracing::warn!(target: "plugin", "{line}"),
-        ffi_level if ffi_level == ffi::Level::Info as i32 => tracing::info!(target: "plugin", "{line}"),
+        ffi_level if ffi_level == ffi::Level::Error as i32 => {
+            tracing::error!(target: "plugin", "{line}")
+        }
+        ffi_level if ffi_level == ffi::Level::Warn as i32 => {
+            tracing::warn!(target: "plugin", "{line}")
+        }
+        ffi_level if ffi_level == ffi::Level::Info as i32 => {
+            tracing::info!(target: "plugin", "{line}")
+        }
         _ => tracing::debug!(target: "plugin", "{line}"),
     }
 }
@@ -190,7 +196,8 @@ fn guarded(ctx: *mut c_void, body: impl FnOnce(&mut Call<'_>) -> i32) -> i32 {
     match catch_unwind(AssertUnwindSafe(|| body(call))) {
         Ok(code) => code,
         Err(_) => {
-            let error = WireError::new(Reason::Other, "internal error: a callback of the host failed");
+            let error =
+                WireError::new(Reason::Other, "internal error: a callback of the host failed");
             call.refused.get_or_insert(error);
             ffi::ERROR
         }

@@ -50,7 +50,10 @@ impl ManagedPlugin {
         let library: &'static libloading::Library = Box::leak(Box::new(library));
         // SAFETY: the header gives this symbol this type.
         let entry = unsafe { library.get::<EntryFunction>(ENTRY_SYMBOL) }.map_err(|_| {
-            refused("exports no `sessionql_plugin_v1`".to_owned(), Some("is it a SessionQL plugin?"))
+            refused(
+                "exports no `sessionql_plugin_v1`".to_owned(),
+                Some("is it a SessionQL plugin?"),
+            )
         })?;
         // SAFETY: the header asks for a function without arguments that does not unwind.
         let table = unsafe { entry() };
@@ -61,7 +64,9 @@ impl ManagedPlugin {
             let theirs = table.abi_version;
             return Err(refused(
                 format!("speaks ABI {theirs}, this build speaks ABI {ABI_VERSION}"),
-                Some("rebuild the plugin for this version, or use the `sessionql` it was built for"),
+                Some(
+                    "rebuild the plugin for this version, or use the `sessionql` it was built for",
+                ),
             ));
         }
         if (table.struct_size as usize) < size_of::<FFI_Plugin>() {
@@ -89,7 +94,8 @@ impl ManagedPlugin {
     /// Returns the plugin's functions, unless it panicked before.
     pub(super) fn table(&self) -> Result<&'static FFI_Plugin, WireError> {
         if self.is_poisoned.load(Ordering::Relaxed) {
-            let message = format!("plugin `{}` panicked earlier and is not called again", self.name);
+            let message =
+                format!("plugin `{}` panicked earlier and is not called again", self.name);
             return Err(WireError::new(Reason::PluginError, message)
                 .with_hint("start the program anew; and tell the plugin's author"));
         }

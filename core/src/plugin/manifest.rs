@@ -69,9 +69,11 @@ fn table_faults(tables: &[Table]) -> Vec<String> {
         if !is_name(&table.name) || !names.insert(&table.name) {
             faults.push(format!("table `{}` cannot have this name", table.name));
         }
-        faults.extend(column_faults(table).into_iter().map(|fault| {
-            format!("table `{}`: {fault}", table.name)
-        }));
+        faults.extend(
+            column_faults(table)
+                .into_iter()
+                .map(|fault| format!("table `{}`: {fault}", table.name)),
+        );
     }
     faults
 }

@@ -72,9 +72,7 @@ pub(super) fn read(expr: &Expr) -> Option<ColumnConstraint> {
         }
         Expr::IsNull(inner) => Some(ColumnConstraint::of_null(column(inner)?, true)),
         Expr::IsNotNull(inner) => Some(ColumnConstraint::of_null(column(inner)?, false)),
-        Expr::IsTrue(inner) => {
-            Some(ColumnConstraint::of_values(column(inner)?, vec![true.into()]))
-        }
+        Expr::IsTrue(inner) => Some(ColumnConstraint::of_values(column(inner)?, vec![true.into()])),
         Expr::IsFalse(inner) => {
             Some(ColumnConstraint::of_values(column(inner)?, vec![false.into()]))
         }
@@ -86,7 +84,9 @@ pub(super) fn read(expr: &Expr) -> Option<ColumnConstraint> {
             Expr::IsNull(inner) => Some(ColumnConstraint::of_null(column(inner)?, false)),
             _ => None,
         },
-        Expr::Like(like) if !like.negated && like.escape_char.is_none_or(|escape| escape == '\\') => {
+        Expr::Like(like)
+            if !like.negated && like.escape_char.is_none_or(|escape| escape == '\\') =>
+        {
             let pattern = literal(&like.pattern)?.try_as_str()??.to_owned();
             let column = column(&like.expr)?;
             let like = Some((pattern, like.case_insensitive));
@@ -240,14 +240,20 @@ impl ColumnConstraint {
             return Some(Self { is_superset, ..Self::of_values(column, both) });
         }
         let (mine, theirs) = (self.hull()?, other.hull()?);
-        let widest = |mine: Option<Edge>, theirs: Option<Edge>, tighter: fn(&Edge, &Edge) -> bool| {
-            let (mine, theirs) = (mine?, theirs?);
-            Some(if tighter(&mine, &theirs) { theirs } else { mine })
-        };
+        let widest =
+            |mine: Option<Edge>, theirs: Option<Edge>, tighter: fn(&Edge, &Edge) -> bool| {
+                let (mine, theirs) = (mine?, theirs?);
+                Some(if tighter(&mine, &theirs) { theirs } else { mine })
+            };
         let lower = widest(mine.0, theirs.0, tighter_lower);
         let upper = widest(mine.1, theirs.1, tighter_upper);
-        (lower.is_some() || upper.is_some())
-            .then(|| Self { column, lower, upper, is_superset: true, ..Self::default() })
+        (lower.is_some() || upper.is_some()).then(|| Self {
+            column,
+            lower,
+            upper,
+            is_superset: true,
+            ..Self::default()
+        })
     }
 
     /// Returns the narrowest range that holds all that passes.

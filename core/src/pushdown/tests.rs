@@ -76,8 +76,15 @@ fn an_in_list_arrives_as_or() {
     let chain = col("user").eq(lit("ann")).or(col("user").eq(lit("bob")));
     assert_eq!(sent(&[chain]), expected);
     let list = vec![lit("ann"), lit("bob"), lit("ann"), lit(ScalarValue::Utf8(None))];
-    assert_eq!(sent(&[col("user").in_list(list, false)]), expected, "NULL in the list passes nothing");
-    assert_eq!(sent(&[col("user").in_list(vec![lit(ScalarValue::Utf8(None))], false)]), "nothing can pass");
+    assert_eq!(
+        sent(&[col("user").in_list(list, false)]),
+        expected,
+        "NULL in the list passes nothing"
+    );
+    assert_eq!(
+        sent(&[col("user").in_list(vec![lit(ScalarValue::Utf8(None))], false)]),
+        "nothing can pass"
+    );
     assert_eq!(sent(&[col("user").in_list(vec![lit("ann")], true)]), "", "NOT IN is not pushed");
 }
 
@@ -131,8 +138,19 @@ fn booleans_and_nulls() {
     assert_eq!(sent(&[col("impersonating")]), flag);
     assert_eq!(sent(&[col("impersonating").is_true()]), flag);
     assert_eq!(sent(&[!col("impersonating")]), flag.replace("true", "false"));
-    assert_eq!(sent(&[col("user").is_null()]), r#"{"op":"is_null","column":"user","negated":false} [0]"#);
+    assert_eq!(
+        sent(&[col("user").is_null()]),
+        r#"{"op":"is_null","column":"user","negated":false} [0]"#
+    );
     assert_eq!(sent(&[col("user").eq(lit(ScalarValue::Utf8(None)))]), "nothing can pass");
+}
+
+#[test]
+fn a_constant_that_is_not_true_passes_nothing() {
+    let null = lit(ScalarValue::Boolean(None));
+    assert_eq!(sent(&[col("user").is_null(), null]), "nothing can pass");
+    assert_eq!(sent(&[lit(false)]), "nothing can pass");
+    assert_eq!(sent(&[lit(true)]), "");
 }
 
 #[test]
@@ -140,7 +158,11 @@ fn a_pattern_stands_alone() {
     let pattern = col("user").like(lit("a%"));
     let expected = r#"{"op":"like","column":"user","pattern":"a%","ignore_case":false} [0]"#;
     assert_eq!(sent(std::slice::from_ref(&pattern)), expected);
-    assert_eq!(sent(&[pattern.clone(), col("user").eq(lit("ann"))]), expected, "the other stays here");
+    assert_eq!(
+        sent(&[pattern.clone(), col("user").eq(lit("ann"))]),
+        expected,
+        "the other stays here"
+    );
     assert_eq!(sent(&[pattern.and(col("user").eq(lit("ann")))]), "", "nothing that loses a part");
 }
 
@@ -150,7 +172,8 @@ fn a_window_is_recognised() {
         .into_iter()
         .find(|function| function.name() == functions::OPEN_DURING)
         .unwrap();
-    let call = |since, until| ScalarUDF::call(&window, vec![col("start"), col("end"), since, until]);
+    let call =
+        |since, until| ScalarUDF::call(&window, vec![col("start"), col("end"), since, until]);
     let none = || lit(ScalarValue::TimestampMicrosecond(None, Some("UTC".into())));
     assert_eq!(
         sent(&[call(at(10), none())]),

@@ -67,9 +67,8 @@ impl TimeLiterals {
     }
 
     fn rewrite(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-        let is_instant = |expr: &Expr| {
-            matches!(expr.get_type(schema), Ok(DataType::Timestamp(_, Some(_))))
-        };
+        let is_instant =
+            |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Timestamp(_, Some(_))));
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
                 let (left, right) = match (is_instant(&left), is_instant(&right)) {
@@ -116,8 +115,9 @@ impl TimeLiterals {
             _ => None,
         };
         let Some(text) = text else { return Ok(expr) };
-        let instant = crate::instant::parse(text, self.time_zone)
-            .ok_or_else(|| DataFusionError::External(Box::new(NotATime { text: text.to_owned() })))?;
+        let instant = crate::instant::parse(text, self.time_zone).ok_or_else(|| {
+            DataFusionError::External(Box::new(NotATime { text: text.to_owned() }))
+        })?;
         let DataType::Timestamp(_, zone) = timestamp_type() else { return Ok(expr) };
         let literal = ScalarValue::TimestampMicrosecond(Some(instant.timestamp_micros()), zone);
         Ok(Expr::Literal(literal, None))

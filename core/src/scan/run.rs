@@ -110,7 +110,9 @@ impl Run<'_> {
                     gaps.push(Gap { reason: error.code, message: error.message });
                     break;
                 }
-                Err(error) if error.code == Reason::Cancelled && self.scope.cancel.is_cancelled() => {
+                Err(error)
+                    if error.code == Reason::Cancelled && self.scope.cancel.is_cancelled() =>
+                {
                     return Ok(());
                 }
                 Err(error) => return Err(self.fail(error)),

@@ -319,7 +319,9 @@ impl fmt::Debug for SelectItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             SelectItemKind::Expr { value, alias: None } => value.fmt(f),
-            SelectItemKind::Expr { value, alias: Some(alias) } => write!(f, "{value:?} as {alias:?}"),
+            SelectItemKind::Expr { value, alias: Some(alias) } => {
+                write!(f, "{value:?} as {alias:?}")
+            }
             kind => kind.fmt(f),
         }
     }

@@ -1,7 +1,9 @@
 //! Calls, with the forms that only extract, substring and trim have.
 
 use super::{Builder, Pair, Result, Rule, only_child, required};
-use crate::ast::{Argument, Arguments, Expr, ExprKind, Function, Ident, Literal, ObjectName, Over, Span, TrimSide};
+use crate::ast::{
+    Argument, Arguments, Expr, ExprKind, Function, Ident, Literal, ObjectName, Over, Span, TrimSide,
+};
 use crate::error::{ParseError, ParseErrorKind};
 
 /// What stands between the parentheses of a call and after them.
@@ -20,7 +22,11 @@ impl<'t> Builder<'t> {
         let span = self.span(&pair);
         let mut function = Function {
             name,
-            arguments: Arguments::List { is_distinct: false, items: Vec::new(), order_by: Vec::new() },
+            arguments: Arguments::List {
+                is_distinct: false,
+                items: Vec::new(),
+                order_by: Vec::new(),
+            },
             within_group: Vec::new(),
             filter: None,
             ignores_nulls: None,
@@ -33,8 +39,10 @@ impl<'t> Builder<'t> {
             match child.as_rule() {
                 Rule::star => is_star = true,
                 Rule::trim_side => side = Some(trim_side(child)?),
-                Rule::call_quantifier => is_distinct = only_child(child)?.as_rule() == Rule::k_distinct,
-                Rule::from_for => from_for = Some(self.from_for(child)?),
+                Rule::call_quantifier => {
+                    is_distinct = only_child(child)?.as_rule() == Rule::k_distinct;
+                }
+                Rule::from_for => from_for = Some(self.start_and_length(child)?),
                 Rule::order_by => ordered = self.order_by(child)?,
                 _ => self.after_call(&mut function, child)?,
             }
@@ -71,7 +79,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn from_for(&self, pair: Pair<'t>) -> Result<(Option<Expr>, Option<Expr>)> {
+    fn start_and_length(&self, pair: Pair<'t>) -> Result<(Option<Expr>, Option<Expr>)> {
         let (mut from, mut length, mut is_for) = (None, None, false);
         for child in pair.into_inner() {
             match child.as_rule() {
@@ -94,15 +102,23 @@ impl Parts<'_> {
         };
         let side = self.side.take();
         let (from, length) = match (self.from_for.take(), side) {
-            (None, None) if name == "extract" => return Err(self.refuse("is written extract(field FROM value)")),
+            (None, None) if name == "extract" => {
+                return Err(self.refuse("is written extract(field FROM value)"));
+            }
             (None, None) => return Ok(ExprKind::Function(Box::new(self.function))),
-            (None, Some(_)) => return Err(self.refuse("is written trim(BOTH characters FROM value)")),
+            (None, Some(_)) => {
+                return Err(self.refuse("is written trim(BOTH characters FROM value)"));
+            }
             (Some(parts), _) => parts,
         };
-        let Some((first, second)) = self.plain_arguments() else { return Err(self.refuse("takes no FROM or FOR here")) };
+        let Some((first, second)) = self.plain_arguments() else {
+            return Err(self.refuse("takes no FROM or FOR here"));
+        };
         match (name.as_str(), first, second, from, length, side) {
             ("extract", Some(field), None, Some(operand), None, None) => {
-                let Some(field) = field_name(&field) else { return Err(self.refuse("takes a field such as epoch, day or hour before FROM")) };
+                let Some(field) = field_name(&field) else {
+                    return Err(self.refuse("takes a field such as epoch, day or hour before FROM"));
+                };
                 Ok(ExprKind::Extract { field, operand: Box::new(operand) })
             }
             ("trim", characters, None, Some(operand), None, side) => Ok(ExprKind::Trim {
@@ -111,10 +127,15 @@ impl Parts<'_> {
                 operand: Box::new(operand),
             }),
             ("substring" | "substr", Some(operand), None, from, length, None) => {
-                let one = Expr { kind: ExprKind::Literal(Literal::Number("1".to_owned())), span: operand.span };
-                let items = [Some(operand), Some(from.unwrap_or(one)), length].into_iter().flatten();
+                let one = Expr {
+                    kind: ExprKind::Literal(Literal::Number("1".to_owned())),
+                    span: operand.span,
+                };
+                let items =
+                    [Some(operand), Some(from.unwrap_or(one)), length].into_iter().flatten();
                 let items = items.map(|value| Argument { name: None, value }).collect();
-                self.function.arguments = Arguments::List { is_distinct: false, items, order_by: Vec::new() };
+                self.function.arguments =
+                    Arguments::List { is_distinct: false, items, order_by: Vec::new() };
                 Ok(ExprKind::Function(Box::new(self.function)))
             }
             _ => Err(self.refuse("takes no FROM or FOR here")),
@@ -129,7 +150,9 @@ impl Parts<'_> {
             && self.function.ignores_nulls.is_none();
         match &mut self.function.arguments {
             Arguments::List { is_distinct: false, items, order_by }
-                if is_plain && order_by.is_empty() && items.iter().all(|item| item.name.is_none()) =>
+                if is_plain
+                    && order_by.is_empty()
+                    && items.iter().all(|item| item.name.is_none()) =>
             {
                 let mut items = items.drain(..).map(|item| item.value);
                 let pair = (items.next(), items.next());
@@ -141,7 +164,10 @@ impl Parts<'_> {
 
     fn refuse(&self, problem: &'static str) -> ParseError {
         let function = self.function.name.span.of(self.text).to_owned();
-        ParseError::new(ParseErrorKind::CallForm { function, problem }, self.function.name.span.to(self.span))
+        ParseError::new(
+            ParseErrorKind::CallForm { function, problem },
+            self.function.name.span.to(self.span),
+        )
     }
 }
 

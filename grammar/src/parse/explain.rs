@@ -22,7 +22,8 @@ pub(super) fn explain(error: &Error<Rule>, text: &str, tokens: &[Token]) -> Pars
     let found = tokens.get(found_idx);
     let span = found.map_or(Span::new(text.len(), text.len()), |token| token.span);
     let ErrorVariant::ParsingError { positives, .. } = &error.variant else {
-        let kind = ParseErrorKind::TooMuch { what: "the steps to read the query", limit: "the stack" };
+        let kind =
+            ParseErrorKind::TooMuch { what: "the steps to read the query", limit: "the stack" };
         return ParseError::new(kind, span);
     };
     let before = &tokens[..found_idx];
@@ -78,7 +79,11 @@ fn takes_comma(tokens: &[Token], text: &str) -> bool {
             TokenKind::Close(_) => depth += 1,
             TokenKind::Open(_) if depth == 0 => return true,
             TokenKind::Open(_) => depth -= 1,
-            TokenKind::Word if depth == 0 && ["select", "from", "by", "values"].contains(&word.as_str()) => return true,
+            TokenKind::Word
+                if depth == 0 && ["select", "from", "by", "values"].contains(&word.as_str()) =>
+            {
+                return true;
+            }
             TokenKind::Word if depth == 0 && NO_LISTS.contains(&word.as_str()) => return false,
             _ => {}
         }
@@ -97,7 +102,14 @@ fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
     };
     if has(&[Rule::script, Rule::statement]) {
         "a statement".to_owned()
-    } else if has(&[Rule::number, Rule::expr, Rule::range_expr, Rule::select_item, Rule::group_item, Rule::order_item]) {
+    } else if has(&[
+        Rule::number,
+        Rule::expr,
+        Rule::range_expr,
+        Rule::select_item,
+        Rule::group_item,
+        Rule::order_item,
+    ]) {
         "an expression".to_owned()
     } else if has(&[Rule::table_factor, Rule::table_expr, Rule::paren_table]) {
         "a table".to_owned()
@@ -110,10 +122,19 @@ fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
     } else if has(&[Rule::concat]) || has(&[Rule::k_from, Rule::set_op]) {
         let mut offered = Vec::new();
         if has(&[Rule::concat]) {
-            offered.push(if has(&[Rule::comparison]) || !has(&[Rule::k_and]) { "an operator" } else { "AND" });
+            offered.push(if has(&[Rule::comparison]) || !has(&[Rule::k_and]) {
+                "an operator"
+            } else {
+                "AND"
+            });
         }
         let words = [Rule::k_then, Rule::k_when, Rule::k_else, Rule::k_end, Rule::k_as];
-        offered.extend(words.into_iter().filter(|word| has(&[*word]) && open.is_some() | (*word != Rule::k_as)).filter_map(keyword));
+        offered.extend(
+            words
+                .into_iter()
+                .filter(|word| has(&[*word]) && open.is_some() | (*word != Rule::k_as))
+                .filter_map(keyword),
+        );
         if offered.len() < 2 && offered != ["AND"] {
             offered.extend(takes_comma.then_some("`,`"));
             offered.push(if open.is_some() { close } else { "the next clause" });
@@ -182,14 +203,46 @@ fn keyword(rule: Rule) -> Option<&'static str> {
 
 /// Words after which a comma belongs to nothing, nearest first.
 const NO_LISTS: [&str; 13] = [
-    "where", "having", "on", "qualify", "limit", "offset", "since", "until", "at", "case", "when", "then", "else",
+    "where", "having", "on", "qualify", "limit", "offset", "since", "until", "at", "case", "when",
+    "then", "else",
 ];
 
 /// Words that stand before an operand or begin a clause, so that no comma belongs next to them.
 const NO_OPERANDS: [&str; 34] = [
-    "select", "from", "where", "group", "by", "having", "order", "limit", "offset", "and", "or", "not", "in", "is",
-    "when", "then", "else", "case", "on", "using", "join", "union", "intersect", "except", "like", "ilike", "between",
-    "as", "asc", "desc", "since", "until", "into", "for",
+    "select",
+    "from",
+    "where",
+    "group",
+    "by",
+    "having",
+    "order",
+    "limit",
+    "offset",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "when",
+    "then",
+    "else",
+    "case",
+    "on",
+    "using",
+    "join",
+    "union",
+    "intersect",
+    "except",
+    "like",
+    "ilike",
+    "between",
+    "as",
+    "asc",
+    "desc",
+    "since",
+    "until",
+    "into",
+    "for",
 ];
 
 fn ends_operand(token: &Token, text: &str) -> bool {
@@ -198,7 +251,9 @@ fn ends_operand(token: &Token, text: &str) -> bool {
 
 fn begins_operand(token: &Token, text: &str) -> bool {
     match token.kind {
-        TokenKind::Word => !NO_OPERANDS.iter().any(|word| token.span.of(text).eq_ignore_ascii_case(word)),
+        TokenKind::Word => {
+            !NO_OPERANDS.iter().any(|word| token.span.of(text).eq_ignore_ascii_case(word))
+        }
         TokenKind::Quoted | TokenKind::Text | TokenKind::Number | TokenKind::Parameter => true,
         _ => false,
     }

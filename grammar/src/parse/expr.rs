@@ -114,7 +114,9 @@ impl<'t> Builder<'t> {
     fn binary(&self, left: Expr, pair: &Pair<'t>, right: Expr) -> Result<ExprKind> {
         let op_span = self.span(pair);
         let op = binary_op(pair.as_rule(), op_span.of(self.text));
-        let is_test = |op: BinaryOp| op.is_comparison() || matches!(op, BinaryOp::Overlaps | BinaryOp::Contains);
+        let is_test = |op: BinaryOp| {
+            op.is_comparison() || matches!(op, BinaryOp::Overlaps | BinaryOp::Contains)
+        };
         let chains = |side: &Expr| matches!(side.kind, ExprKind::Binary { op, .. } if is_test(op));
         if is_test(op) && (chains(&left) || chains(&right)) {
             return Err(ParseError::new(ParseErrorKind::ChainedComparison, op_span));
@@ -193,7 +195,13 @@ impl<'t> Builder<'t> {
                 _ => {}
             }
         }
-        Ok(ExprKind::Like { kind, operand: Box::new(operand), pattern: required(pattern, span)?, escape, is_negated })
+        Ok(ExprKind::Like {
+            kind,
+            operand: Box::new(operand),
+            pattern: required(pattern, span)?,
+            escape,
+            is_negated,
+        })
     }
 
     fn subscript(&self, operand: Expr, op: Pair<'t>) -> Result<ExprKind> {
@@ -248,4 +256,3 @@ fn binary_op(rule: Rule, symbol: &str) -> BinaryOp {
         _ => BinaryOp::NotEq,
     }
 }
-

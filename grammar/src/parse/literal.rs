@@ -15,7 +15,9 @@ impl<'t> Builder<'t> {
                 Rule::k_time => make = Literal::Time,
                 Rule::k_interval => make = Literal::Interval,
                 Rule::text => value = self.text_value(child)?,
-                Rule::interval_unit => value = format!("{} {}", value.trim(), child.as_str().to_lowercase()),
+                Rule::interval_unit => {
+                    value = format!("{} {}", value.trim(), child.as_str().to_lowercase());
+                }
                 _ => {}
             }
         }
@@ -25,7 +27,9 @@ impl<'t> Builder<'t> {
     pub(super) fn text_value(&self, pair: Pair<'t>) -> Result<String> {
         let pair = only_child(pair)?;
         let text = pair.as_str();
-        let within = |n_before: usize, n_after: usize| text.get(n_before..text.len() - n_after).unwrap_or_default();
+        let within = |n_before: usize, n_after: usize| {
+            text.get(n_before..text.len() - n_after).unwrap_or_default()
+        };
         match pair.as_rule() {
             Rule::plain_text => Ok(within(1, 1).replace("''", "'")),
             Rule::dollar_text => Ok(within(2, 2).to_owned()),

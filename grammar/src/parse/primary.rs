@@ -28,9 +28,9 @@ impl<'t> Builder<'t> {
             Rule::true_ => Literal::Bool(true),
             Rule::false_ => Literal::Bool(false),
             Rule::number => Literal::Number(pair.as_str().to_owned()),
-            Rule::duration => {
-                Literal::Duration(parse_duration(pair.as_str()).map_err(|kind| ParseError::new(kind, span))?)
-            }
+            Rule::duration => Literal::Duration(
+                parse_duration(pair.as_str()).map_err(|kind| ParseError::new(kind, span))?,
+            ),
             Rule::text => Literal::Text(self.text_value(pair)?),
             Rule::typed_text => self.typed_text(pair)?,
             _ => return Err(ParseError::new(ParseErrorKind::Internal, span)),
@@ -95,7 +95,11 @@ impl<'t> Builder<'t> {
                 _ => {}
             }
         }
-        Ok(ExprKind::Cast { operand: required(operand, span)?, data_type: required(data_type, span)?, is_try })
+        Ok(ExprKind::Cast {
+            operand: required(operand, span)?,
+            data_type: required(data_type, span)?,
+            is_try,
+        })
     }
 
     fn exists(&self, pair: Pair<'t>) -> Result<ExprKind> {
@@ -125,18 +129,24 @@ impl<'t> Builder<'t> {
 
     pub(super) fn data_type(&self, pair: Pair<'t>) -> Result<DataType> {
         let span = self.span(&pair);
-        let mut data_type = DataType { name: String::new(), arguments: Vec::new(), n_array_marks: 0, span };
+        let mut data_type =
+            DataType { name: String::new(), arguments: Vec::new(), n_array_marks: 0, span };
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::type_words => {
                     let words = self.span(&child).of(self.text);
-                    data_type.name = words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+                    data_type.name =
+                        words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
                 }
                 Rule::type_args => {
                     for number in child.into_inner() {
-                        let malformed = ParseErrorKind::MalformedNumber { found: number.as_str().to_owned() };
+                        let malformed =
+                            ParseErrorKind::MalformedNumber { found: number.as_str().to_owned() };
                         let span = self.span(&number);
-                        let number = number.as_str().parse().map_err(|_| ParseError::new(malformed, span))?;
+                        let number = number
+                            .as_str()
+                            .parse()
+                            .map_err(|_| ParseError::new(malformed, span))?;
                         data_type.arguments.push(number);
                     }
                 }

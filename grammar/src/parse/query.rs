@@ -19,7 +19,11 @@ impl<'t> Builder<'t> {
     }
 
     /// Builds a query from its parts in the order of the text.
-    pub(super) fn query(&self, parts: impl Iterator<Item = Pair<'t>> + Clone, span: Span) -> Result<Query> {
+    pub(super) fn query(
+        &self,
+        parts: impl Iterator<Item = Pair<'t>> + Clone,
+        span: Span,
+    ) -> Result<Query> {
         self.deeper(1, span, || {
             let with = parts.clone().find(|part| part.as_rule() == Rule::with);
             let with = with.map(|with| self.with(with)).transpose()?;
@@ -55,7 +59,12 @@ impl<'t> Builder<'t> {
     }
 
     /// Builds the body. INTERSECT binds tighter than UNION and EXCEPT, all group from the left.
-    fn set_expr(&self, first: Option<SetExpr>, parts: impl Iterator<Item = Pair<'t>>, span: Span) -> Result<SetExpr> {
+    fn set_expr(
+        &self,
+        first: Option<SetExpr>,
+        parts: impl Iterator<Item = Pair<'t>>,
+        span: Span,
+    ) -> Result<SetExpr> {
         let mut sum: Option<(SetExpr, SetOp, bool)> = None;
         let mut operand = first;
         let mut operator = None;
@@ -69,7 +78,9 @@ impl<'t> Builder<'t> {
                 _ => continue,
             };
             operand = Some(match (operand.take(), operator.take()) {
-                (Some(left), Some((SetOp::Intersect, is_all))) => combine(left, SetOp::Intersect, is_all, right),
+                (Some(left), Some((SetOp::Intersect, is_all))) => {
+                    combine(left, SetOp::Intersect, is_all, right)
+                }
                 (Some(left), Some((op, is_all))) => {
                     let left = match sum.take() {
                         Some((first, op, is_all)) => combine(first, op, is_all, left),
@@ -157,8 +168,10 @@ impl<'t> Builder<'t> {
                 Rule::range_expr => count = Some(self.expr(child)?),
                 Rule::number | Rule::parameter | Rule::paren => count = Some(self.primary(child)?),
                 Rule::limit_comma => {
-                    let second = self.span(&child).of(self.text).trim_start_matches(',').trim().to_owned();
-                    let first = count.as_ref().map_or("", |count| count.span.of(self.text)).to_owned();
+                    let second =
+                        self.span(&child).of(self.text).trim_start_matches(',').trim().to_owned();
+                    let first =
+                        count.as_ref().map_or("", |count| count.span.of(self.text)).to_owned();
                     let kind = ParseErrorKind::LimitComma { first, second };
                     return Err(ParseError::new(kind, self.span(&child)));
                 }
@@ -206,5 +219,8 @@ fn set_op(pair: Pair<'_>) -> (SetOp, bool) {
 
 fn combine(left: SetExpr, op: SetOp, is_all: bool, right: SetExpr) -> SetExpr {
     let span = left.span.to(right.span);
-    SetExpr { kind: SetExprKind::Operation { op, is_all, left: Box::new(left), right: Box::new(right) }, span }
+    SetExpr {
+        kind: SetExprKind::Operation { op, is_all, left: Box::new(left), right: Box::new(right) },
+        span,
+    }
 }

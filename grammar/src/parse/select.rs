@@ -2,8 +2,8 @@
 
 use super::{Builder, Pair, Result, Rule, object_name, only_child, required};
 use crate::ast::{
-    Distinct, Expr, ExprKind, Frame, FrameBound, FrameUnits, GroupBy, GroupItem, Ident, NamedWindow, Select,
-    SelectItem, SelectItemKind, Span, TimeWindow, WindowSpec,
+    Distinct, Expr, ExprKind, Frame, FrameBound, FrameUnits, GroupBy, GroupItem, Ident,
+    NamedWindow, Select, SelectItem, SelectItemKind, Span, TimeWindow, WindowSpec,
 };
 use crate::error::{ParseError, ParseErrorKind};
 
@@ -31,20 +31,28 @@ impl<'t> Builder<'t> {
         match clause.as_rule() {
             Rule::quantifier => select.distinct = self.distinct(clause)?,
             Rule::select_list => {
-                let items = clause.into_inner().filter(|child| child.as_rule() == Rule::select_item);
+                let items =
+                    clause.into_inner().filter(|child| child.as_rule() == Rule::select_item);
                 select.items = self.list(items, |item| self.select_item(item))?;
             }
             Rule::from => {
-                let tables = clause.into_inner().filter(|child| child.as_rule() == Rule::table_expr);
+                let tables =
+                    clause.into_inner().filter(|child| child.as_rule() == Rule::table_expr);
                 select.from = self.list(tables, |table| self.table_expr(table))?;
             }
-            Rule::since | Rule::until | Rule::at => self.time_window(&mut select.time_window, clause)?,
+            Rule::since | Rule::until | Rule::at => {
+                self.time_window(&mut select.time_window, clause)?;
+            }
             Rule::where_ => select.filter = Some(self.last_expr(clause)?),
             Rule::group_by => select.group_by = self.group_by(clause)?,
             Rule::having => select.having = Some(self.last_expr(clause)?),
-            Rule::qualify => set_once(&mut select.qualify, "QUALIFY", span, self.last_expr(clause)?)?,
+            Rule::qualify => {
+                set_once(&mut select.qualify, "QUALIFY", span, self.last_expr(clause)?)?;
+            }
             Rule::named_windows => {
-                for window in clause.into_inner().filter(|child| child.as_rule() == Rule::named_window) {
+                for window in
+                    clause.into_inner().filter(|child| child.as_rule() == Rule::named_window)
+                {
                     select.windows.push(self.named_window(window)?);
                 }
             }
@@ -81,7 +89,9 @@ impl<'t> Builder<'t> {
                 match child.as_rule() {
                     Rule::any_name => table.push(self.ident(child)?),
                     Rule::except_list => {
-                        for list in child.into_inner().filter(|list| list.as_rule() == Rule::column_list) {
+                        for list in
+                            child.into_inner().filter(|list| list.as_rule() == Rule::column_list)
+                        {
                             except = self.idents(list)?;
                         }
                     }
@@ -121,8 +131,12 @@ impl<'t> Builder<'t> {
             }
             (Some(before), rule) => {
                 let kind = match (before, rule) {
-                    (TimeWindow::Between { .. }, Rule::since) => ParseErrorKind::Repeated { clause: "SINCE" },
-                    (TimeWindow::Between { .. }, Rule::until) => ParseErrorKind::Repeated { clause: "UNTIL" },
+                    (TimeWindow::Between { .. }, Rule::since) => {
+                        ParseErrorKind::Repeated { clause: "SINCE" }
+                    }
+                    (TimeWindow::Between { .. }, Rule::until) => {
+                        ParseErrorKind::Repeated { clause: "UNTIL" }
+                    }
                     (TimeWindow::At { .. }, Rule::at) => ParseErrorKind::Repeated { clause: "AT" },
                     _ => ParseErrorKind::AtWithSince,
                 };
@@ -173,7 +187,8 @@ impl<'t> Builder<'t> {
     }
 
     pub(super) fn window_spec(&self, pair: Pair<'t>) -> Result<WindowSpec> {
-        let mut window = WindowSpec { base: None, partition_by: Vec::new(), order_by: Vec::new(), frame: None };
+        let mut window =
+            WindowSpec { base: None, partition_by: Vec::new(), order_by: Vec::new(), frame: None };
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::base_window => window.base = Some(self.ident(only_child(child)?)?),
@@ -204,7 +219,8 @@ impl<'t> Builder<'t> {
 
     fn bound(&self, pair: Pair<'t>) -> Result<FrameBound> {
         let span = self.span(&pair);
-        let (mut value, mut is_current, mut is_following, mut has_direction) = (None, false, false, false);
+        let (mut value, mut is_current, mut is_following, mut has_direction) =
+            (None, false, false, false);
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::range_expr => value = Some(Box::new(self.expr(child)?)),

@@ -1,7 +1,10 @@
 //! Tables in FROM and their joins.
 
 use super::{Builder, Pair, Result, Rule, required};
-use crate::ast::{Argument, Join, JoinCondition, JoinKind, ObjectName, Query, Span, Table, TableAlias, TableExpr, TableKind};
+use crate::ast::{
+    Argument, Join, JoinCondition, JoinKind, ObjectName, Query, Span, Table, TableAlias, TableExpr,
+    TableKind,
+};
 use crate::error::{ParseError, ParseErrorKind};
 use crate::scan::MAX_LINKS;
 
@@ -23,8 +26,12 @@ impl<'t> Builder<'t> {
 
     fn table(&self, pair: Pair<'t>) -> Result<Table> {
         let span = self.span(&pair);
-        let mut table =
-            Table { kind: TableKind::Name(ObjectName { parts: Vec::new(), span }), alias: None, is_lateral: false, span };
+        let mut table = Table {
+            kind: TableKind::Name(ObjectName { parts: Vec::new(), span }),
+            alias: None,
+            is_lateral: false,
+            span,
+        };
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::k_lateral => table.is_lateral = true,
@@ -103,7 +110,10 @@ impl<'t> Builder<'t> {
         let operator_span = self.span(&operator);
         let (kind, is_natural) = join_kind(operator);
         let table = self.table(required(children.next(), span)?)?;
-        let condition = match children.next().and_then(|condition| condition.into_inner().next_back()) {
+        let condition = match children
+            .next()
+            .and_then(|condition| condition.into_inner().next_back())
+        {
             Some(child) if child.as_rule() == Rule::expr => JoinCondition::On(self.expr(child)?),
             Some(child) => JoinCondition::Using(self.idents(child)?),
             None if is_natural => JoinCondition::Natural,
@@ -114,7 +124,9 @@ impl<'t> Builder<'t> {
             JoinKind::Cross if is_natural => Some(("CROSS JOIN", "does not combine with NATURAL")),
             JoinKind::Cross if has_condition => Some(("CROSS JOIN", "takes no condition")),
             JoinKind::Cross => None,
-            JoinKind::Asof { .. } if !matches!(condition, JoinCondition::On(_)) => Some(("ASOF JOIN", "needs ON")),
+            JoinKind::Asof { .. } if !matches!(condition, JoinCondition::On(_)) => {
+                Some(("ASOF JOIN", "needs ON"))
+            }
             _ if is_natural && has_condition => Some(("NATURAL JOIN", "takes no condition")),
             _ if !is_natural && !has_condition => Some(("JOIN", "needs ON or USING")),
             _ => None,
@@ -131,11 +143,10 @@ impl<'t> Builder<'t> {
 /// Returns the query if it stands alone, without a name or joins.
 fn bare_query(table: TableExpr) -> std::result::Result<Box<Query>, TableExpr> {
     match table {
-        TableExpr { table: Table { kind: TableKind::Query(query), alias: None, is_lateral: false, .. }, joins }
-            if joins.is_empty() =>
-        {
-            Ok(query)
-        }
+        TableExpr {
+            table: Table { kind: TableKind::Query(query), alias: None, is_lateral: false, .. },
+            joins,
+        } if joins.is_empty() => Ok(query),
         table => Err(table),
     }
 }

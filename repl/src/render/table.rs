@@ -92,10 +92,8 @@ impl Table {
 
     fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
         let shown = &self.columns[..self.n_shown];
-        let names: Vec<String> = shown
-            .iter()
-            .map(|column| aligned(&column.name, "1", column, self.paint))
-            .collect();
+        let names: Vec<String> =
+            shown.iter().map(|column| aligned(&column.name, "1", column, self.paint)).collect();
         let rules: Vec<String> = shown.iter().map(|column| "─".repeat(column.width)).collect();
         writeln!(out, "{}", names.join(GAP).trim_end())?;
         writeln!(out, "{}", self.paint.paint("2", &rules.join(GAP)))
@@ -183,7 +181,8 @@ fn fit(columns: &mut [Column], width: usize) -> usize {
     };
     let gaps = |n_columns: usize| n_columns.saturating_sub(1) * GAP.len();
     let mut n_shown = columns.len();
-    while n_shown > 1 && columns[..n_shown].iter().map(least).sum::<usize>() + gaps(n_shown) > width {
+    while n_shown > 1 && columns[..n_shown].iter().map(least).sum::<usize>() + gaps(n_shown) > width
+    {
         n_shown -= 1;
     }
     let room = width.saturating_sub(gaps(n_shown));

@@ -21,7 +21,8 @@ fn layout(format: Format) -> Layout {
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-    let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
+    let field =
+        |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
     let schema: SchemaRef = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
     RecordBatch::try_new(schema, columns.into_iter().map(|(_, array)| array).collect()).unwrap()
 }
@@ -123,7 +124,8 @@ fn json_without_rows_and_of_a_failure() {
     let text = print(Format::Json, &empty);
     assert!(text.contains(r#""rows":[],"meta":{"complete":true,"off":null,"#), "{text}");
     let types: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let types: Vec<_> = types["columns"].as_array().unwrap().iter().map(|c| c["type"].as_str().unwrap()).collect();
+    let types: Vec<_> =
+        types["columns"].as_array().unwrap().iter().map(|c| c["type"].as_str().unwrap()).collect();
     let expected =
         ["text", "timestamp", "duration", "int64", "float64", "list<text>", "bool", "decimal"];
     assert_eq!(types, expected);
@@ -219,7 +221,13 @@ fn a_table_too_wide_loses_the_ends_of_texts_and_then_columns() {
         ("start", Arc::new(TimestampMicrosecondArray::from(vec![INSTANT, INSTANT]))),
         ("more", Arc::new(StringArray::from(vec![long, "\x1b[2J\u{202e}".to_owned()]))),
     ]);
-    let at = |width| render(Layout { width, ..layout(Format::Table) }, std::slice::from_ref(&wide), Summary::default());
+    let at = |width| {
+        render(
+            Layout { width, ..layout(Format::Table) },
+            std::slice::from_ref(&wide),
+            Summary::default(),
+        )
+    };
     assert_eq!(
         at(80),
         "\
@@ -280,7 +288,8 @@ fn colours_zones_and_footers() {
         ..layout(Format::Table)
     };
     let completeness = Completeness { off: Some(Off::Missing), ..Completeness::default() };
-    let summary = Summary { elapsed: Duration::from_millis(214), completeness, ..Summary::default() };
+    let summary =
+        Summary { elapsed: Duration::from_millis(214), completeness, ..Summary::default() };
     assert_eq!(
         render(berlin, std::slice::from_ref(&one), summary),
         "\

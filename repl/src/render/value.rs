@@ -104,12 +104,14 @@ pub(super) fn read(array: &dyn Array, row: usize) -> Value<'_> {
         }
         DataType::List(_) => {
             let list = array.as_list::<i32>();
-            let offset = |idx: usize| usize::try_from(list.value_offsets()[idx]).unwrap_or_default();
+            let offset =
+                |idx: usize| usize::try_from(list.value_offsets()[idx]).unwrap_or_default();
             items(list.values(), offset(row)..offset(row + 1))
         }
         DataType::LargeList(_) => {
             let list = array.as_list::<i64>();
-            let offset = |idx: usize| usize::try_from(list.value_offsets()[idx]).unwrap_or_default();
+            let offset =
+                |idx: usize| usize::try_from(list.value_offsets()[idx]).unwrap_or_default();
             items(list.values(), offset(row)..offset(row + 1))
         }
         DataType::FixedSizeList(_, length) => {

@@ -19,8 +19,13 @@ fn draw(message: &str, name: Option<&str>, text: &str, span: Span, hint: Option<
 
 #[test]
 fn a_name_in_one_line() {
-    let drawn =
-        report("no column `usr`", None, "SELECT usr FROM openvpn", "usr", Some("did you mean `user`?"));
+    let drawn = report(
+        "no column `usr`",
+        None,
+        "SELECT usr FROM openvpn",
+        "usr",
+        Some("did you mean `user`?"),
+    );
     assert_eq!(
         drawn,
         "\
@@ -62,7 +67,8 @@ fn line_numbers_widen_the_margin() {
 fn a_span_of_several_lines() {
     let text = "SELECT (a\r\n\t+ b) FROM t";
     let drawn = report("m", None, text, "(a\r\n\t+ b)", None);
-    let expected = "error: m\n  |\n1 | SELECT (a\n  |        ^^\n2 |     + b) FROM t\n  |     ^^^^\n";
+    let expected =
+        "error: m\n  |\n1 | SELECT (a\n  |        ^^\n2 |     + b) FROM t\n  |     ^^^^\n";
     assert_eq!(drawn, expected);
     let text = "(a\nb\nc\nd\ne)";
     let drawn = report("m", None, text, text, None);
@@ -103,8 +109,7 @@ fn long_lines_are_cut_around_the_caret() {
 #[test]
 fn nothing_reaches_the_terminal_unescaped() {
     let drawn = report("it said \x1b[2J\nno", None, "SELECT '\x1b[2J' x", "x", None);
-    let expected =
-        "error: it said \\u{1b}[2J\\nno\n  |\n1 | SELECT '\\u{1b}[2J' x\n  |                    ^\n";
+    let expected = "error: it said \\u{1b}[2J\\nno\n  |\n1 | SELECT '\\u{1b}[2J' x\n  |                    ^\n";
     assert_eq!(drawn, expected);
 }
 
@@ -118,5 +123,8 @@ fn spans_of_another_text_do_no_harm() {
 #[test]
 fn colours() {
     let report = Report::new(Kind::Warning, "m").with_hint(Some("h".to_owned()));
-    assert_eq!(report.draw(Paint::new(true)), "\x1b[1;33mwarning\x1b[0m: m\n\x1b[36mhint\x1b[0m: h\n");
+    assert_eq!(
+        report.draw(Paint::new(true)),
+        "\x1b[1;33mwarning\x1b[0m: m\n\x1b[36mhint\x1b[0m: h\n"
+    );
 }

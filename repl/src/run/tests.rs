@@ -21,7 +21,8 @@ fn utc(text: &str) -> DateTime<Utc> {
 
 #[test]
 fn times_are_instants_or_so_long_ago() {
-    let read = times(&["--since", "24h", "--until", "2026-01-02", "--now", "2026-01-02T12:00:00Z"]).unwrap();
+    let read = times(&["--since", "24h", "--until", "2026-01-02", "--now", "2026-01-02T12:00:00Z"])
+        .unwrap();
     let now = read.now.unwrap();
     assert_eq!(now, utc("2026-01-02T12:00:00Z"));
     assert_eq!(read.since.unwrap().before(now), utc("2026-01-01T12:00:00Z"));
@@ -49,7 +50,8 @@ fn an_incomplete_result_says_which_gaps_nobody_accepted() {
         known_gap("history", "asked from 2026-01-01, covered from 2026-02-01", false),
         known_gap("capped", "more than 500 rows", true),
     ];
-    let vpn = ConnectionReport { connection: "vpn".to_owned(), gaps, ..ConnectionReport::default() };
+    let vpn =
+        ConnectionReport { connection: "vpn".to_owned(), gaps, ..ConnectionReport::default() };
     let complete = Completeness { connections: vec![vpn.clone()], off: None };
     assert_eq!(incomplete(&complete), None);
     let report = incomplete(&Completeness { connections: vec![vpn], off: Some(Off::Missing) });

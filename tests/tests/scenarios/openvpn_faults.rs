@@ -35,6 +35,22 @@ fn reason(answer: &Answer) -> Option<Reason> {
     }
 }
 
+/// Runs a check for each fault on each of the three pages. Most of the time is spent waiting before
+/// retries, so all of them run at once.
+fn on_every_page<T: Clone + Send>(
+    faults: Vec<(&'static str, T)>,
+    check: impl Fn(&str, T, usize) + Sync,
+) {
+    std::thread::scope(|scope| {
+        for (name, fault) in faults {
+            for page in 1..=3 {
+                let (check, fault) = (&check, fault.clone());
+                scope.spawn(move || check(name, fault, page));
+            }
+        }
+    });
+}
+
 /// Faults that pass: each at every page, once; the rows are whole.
 #[test]
 fn a_passing_fault_is_not_seen() {
@@ -55,40 +71,46 @@ fn a_passing_fault_is_not_seen() {
         ("html", Fault::html()),
         ("slow", Fault::Drip { piece_bytes: 400, every: Duration::from_millis(2) }),
     ];
-    for (name, fault) in faults {
-        for page in 1..=3 {
-            let world = world();
-            world.emulator.faults().plan(On::Data(page), fault.clone());
-            let answer = all(&world);
-            assert!(answer.error.is_none(), "{name} on page {page}: {:?}", answer.error);
-            assert_eq!(answer.rows.len() as i64, N_SESSIONS, "{name} on page {page}");
-            assert!(answer.completeness.is_complete(), "{name} on page {page}");
-        }
-    }
+    on_every_page(faults, |name, fault, page| {
+        let world = world();
+        world.emulator.faults().plan(On::Data(page), fault);
+        let answer = all(&world);
+        assert!(answer.error.is_none(), "{name} on page {page}: {:?}", answer.error);
+        assert_eq!(answer.rows.len() as i64, N_SESSIONS, "{name} on page {page}");
+        assert!(answer.completeness.is_complete(), "{name} on page {page}");
+    });
 }
 
 /// Faults that stay: each from every page on; the query fails and says why.
 #[test]
 fn a_lasting_fault_is_an_error() {
-    let faults: Vec<(&str, Fault, Reason)> = vec![
+    let faults: Vec<(&str, (Fault, Reason))> = [
         ("500", Fault::status(500), Reason::ProviderError),
         ("401", Fault::status(401), Reason::Auth),
         ("403", Fault::status(403), Reason::Auth),
         ("404", Fault::status(404), Reason::ProviderError),
         ("truncated", Fault::Truncated { drop_bytes: 5 }, Reason::BadAnswer),
         ("html", Fault::html(), Reason::BadAnswer),
-        ("no JSON", Fault::Answer(HttpAnswer::json_text(200, "{\"sessions\": [")), Reason::BadAnswer),
-        ("redirect away", Fault::redirect("http://127.0.0.2:9/api/beta/sessions"), Reason::ProviderError),
-    ];
-    for (name, fault, expected) in faults {
-        for page in 1..=3 {
-            let world = world();
-            world.emulator.faults().plan(On::DataFrom(page), fault.clone());
-            let answer = all(&world);
-            let found = reason(&answer);
-            assert_eq!(found, Some(expected), "{name} from page {page}: {:?}", answer.error);
-        }
-    }
+        (
+            "no JSON",
+            Fault::Answer(HttpAnswer::json_text(200, "{\"sessions\": [")),
+            Reason::BadAnswer,
+        ),
+        (
+            "redirect away",
+            Fault::redirect("http://127.0.0.2:9/api/beta/sessions"),
+            Reason::ProviderError,
+        ),
+    ]
+    .map(|(name, fault, reason)| (name, (fault, reason)))
+    .into();
+    on_every_page(faults, |name, (fault, expected), page| {
+        let world = world();
+        world.emulator.faults().plan(On::DataFrom(page), fault);
+        let answer = all(&world);
+        let found = reason(&answer);
+        assert_eq!(found, Some(expected), "{name} from page {page}: {:?}", answer.error);
+    });
 }
 
 #[test]
@@ -154,8 +176,12 @@ fn a_shorter_history_is_found_out_and_remembered() {
         let gaps = &answer.completeness.connections[0].gaps;
         assert!(gaps.iter().any(|gap| gap.gap.reason == Reason::History), "{round}: {gaps:?}");
     }
-    let refused: Vec<_> =
-        world.emulator.data_requests().into_iter().filter(|request| request.status == Some(400)).collect();
+    let refused: Vec<_> = world
+        .emulator
+        .data_requests()
+        .into_iter()
+        .filter(|request| request.status == Some(400))
+        .collect();
     assert_eq!(refused.len(), 1, "the second query knows: {refused:?}");
 }
 

@@ -12,7 +12,12 @@ fn world_of(n: i64) -> World {
             let start = now - TimeDelta::minutes(idx * 5 + 1);
             match idx % 2 {
                 0 => SessionRecord::active(&format!("a{idx:03}"), "ann", start),
-                _ => SessionRecord::completed(&format!("c{idx:03}"), "bob", start, start + TimeDelta::minutes(1)),
+                _ => SessionRecord::completed(
+                    &format!("c{idx:03}"),
+                    "bob",
+                    start,
+                    start + TimeDelta::minutes(1),
+                ),
             }
         })
         .collect();
@@ -34,12 +39,12 @@ fn filters_reach_the_provider() {
         requests(&world, "SELECT user, start FROM openvpn WHERE status = 'ACTIVE'").len(),
         1
     );
-    let lines = requests(
-        &world,
-        "SELECT id FROM openvpn WHERE status = 'ACTIVE' AND start >= now() - 24h",
-    );
+    let lines =
+        requests(&world, "SELECT id FROM openvpn WHERE status = 'ACTIVE' AND start >= now() - 24h");
     assert_eq!(lines.len(), 1, "{lines:?}");
-    for part in ["status=ACTIVE", "returnOnlyNew=true", "startDate=2026-03-14T11:50:00Z", "size=100"] {
+    for part in
+        ["status=ACTIVE", "returnOnlyNew=true", "startDate=2026-03-14T11:50:00.000Z", "size=100"]
+    {
         assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);
     }
     assert!(!lines[0].contains("endDate"), "{}", lines[0]);
@@ -55,7 +60,11 @@ fn as_many_requests_as_pages() {
     for (n_sessions, n_pages) in [(1, 1), (199, 1), (200, 1), (201, 2), (400, 2)] {
         let world = world_of(n_sessions);
         let sql = "SELECT id FROM openvpn WHERE status = 'ACTIVE' AND start >= now() - 48h";
-        assert_eq!(requests(&world, sql).len(), n_pages, "{n_sessions} sessions, half of them active");
+        assert_eq!(
+            requests(&world, sql).len(),
+            n_pages,
+            "{n_sessions} sessions, half of them active"
+        );
     }
 }
 

@@ -35,7 +35,7 @@ fn edge_sessions() -> Vec<SessionRecord> {
         add("open_after", edge + ms, None);
     }
     sessions.push(SessionRecord::failed("failed_at", "bob", day));
-    sessions.push(SessionRecord::active("now_open", "bob", now));
+    sessions.push(SessionRecord::active("newest", "bob", now - TimeDelta::minutes(15)));
     sessions
 }
 
@@ -50,7 +50,11 @@ fn hours_ago(hours: i64) -> DateTime<Utc> {
 }
 
 /// Whether a session is open at some time in `[since, until)`; the language page's formula.
-fn open_during(session: &SessionRecord, since: DateTime<Utc>, until: Option<DateTime<Utc>>) -> bool {
+fn open_during(
+    session: &SessionRecord,
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+) -> bool {
     let start = started(session);
     until.is_none_or(|until| start < until)
         && session.end.is_none_or(|end| end > since || (end == start && start >= since))
@@ -76,9 +80,10 @@ fn cases() -> Vec<(&'static str, Passes)> {
         ("SELECT id FROM openvpn WHERE status <> 'ACTIVE' AND start >= now() - 48h", |s| {
             s.status != Status::Active && started(s) >= hours_ago(48)
         }),
-        ("SELECT id FROM openvpn WHERE status IN ('ACTIVE', 'FAILED') AND start >= now() - 48h", |s| {
-            s.status != Status::Completed && started(s) >= hours_ago(48)
-        }),
+        (
+            "SELECT id FROM openvpn WHERE status IN ('ACTIVE', 'FAILED') AND start >= now() - 48h",
+            |s| s.status != Status::Completed && started(s) >= hours_ago(48),
+        ),
         ("SELECT id FROM openvpn WHERE start >= now() - 24h", |s| started(s) >= hours_ago(24)),
         ("SELECT id FROM openvpn WHERE start > now() - 24h", |s| started(s) > hours_ago(24)),
         ("SELECT id FROM openvpn WHERE start >= now() - 48h AND start < now() - 24h", |s| {
@@ -90,9 +95,10 @@ fn cases() -> Vec<(&'static str, Passes)> {
         ("SELECT id FROM openvpn WHERE start = '2026-03-14T12:00:00Z'", |s| {
             started(s) == hours_ago(24)
         }),
-        ("SELECT id FROM openvpn WHERE start >= '2026-03-13 12:00' AND start <= '2026-03-14 12:00'", |s| {
-            started(s) >= hours_ago(48) && started(s) <= hours_ago(24)
-        }),
+        (
+            "SELECT id FROM openvpn WHERE start >= '2026-03-13 12:00' AND start <= '2026-03-14 12:00'",
+            |s| started(s) >= hours_ago(48) && started(s) <= hours_ago(24),
+        ),
         ("SELECT id FROM openvpn WHERE \"end\" >= now() - 24h", |s| {
             s.end.is_some_and(|end| end >= hours_ago(24))
         }),
@@ -126,10 +132,13 @@ fn cases() -> Vec<(&'static str, Passes)> {
         ("SELECT id FROM openvpn WHERE start >= now() - 48h AND duration > 8h", |s| {
             started(s) >= hours_ago(48) && lasted(s) > TimeDelta::hours(8)
         }),
-        ("SELECT id FROM openvpn WHERE start >= now() - 48h AND (user = 'ann' OR status = 'FAILED')", |s| {
-            started(s) >= hours_ago(48)
-                && (s.user_name.as_deref() == Some("ann") || s.status == Status::Failed)
-        }),
+        (
+            "SELECT id FROM openvpn WHERE start >= now() - 48h AND (user = 'ann' OR status = 'FAILED')",
+            |s| {
+                started(s) >= hours_ago(48)
+                    && (s.user_name.as_deref() == Some("ann") || s.status == Status::Failed)
+            },
+        ),
         ("SELECT id FROM openvpn WHERE start >= now() - 48h AND user LIKE 'a%'", |s| {
             started(s) >= hours_ago(48)
                 && s.user_name.as_deref().is_some_and(|user| user.starts_with('a'))
@@ -147,7 +156,11 @@ fn check_all(world: &World, modes: &str) {
         for pushdown in ["on", "off"] {
             assert!(world.run(&format!("SET pushdown = {pushdown}")).error.is_none());
             let answer = world.run(sql);
-            assert!(answer.error.is_none(), "{modes}, pushdown {pushdown}: {sql}: {:?}", answer.error);
+            assert!(
+                answer.error.is_none(),
+                "{modes}, pushdown {pushdown}: {sql}: {:?}",
+                answer.error
+            );
             assert!(
                 answer.completeness.is_complete(),
                 "{modes}, pushdown {pushdown}: {sql}: {:?}",
@@ -284,12 +297,18 @@ fn history_is_a_gap_only_where_it_matters() {
     };
     assert_eq!(gap_of("SELECT id FROM openvpn SINCE 6d"), None);
     assert_eq!(gap_of("SELECT id FROM openvpn SINCE 8d"), Some("history".to_owned()));
-    assert_eq!(gap_of("SELECT id FROM openvpn WHERE start >= now() - 30d"), Some("history".to_owned()));
+    assert_eq!(
+        gap_of("SELECT id FROM openvpn WHERE start >= now() - 30d"),
+        Some("history".to_owned())
+    );
     assert_eq!(
         gap_of("SELECT id FROM openvpn WHERE start >= now() - 30d AND start < now() - 20d"),
         Some("history".to_owned())
     );
-    assert_eq!(gap_of("SELECT id FROM openvpn WHERE end >= now() - 8d"), Some("history".to_owned()));
+    assert_eq!(
+        gap_of("SELECT id FROM openvpn WHERE end >= now() - 8d"),
+        Some("history".to_owned())
+    );
     assert_eq!(gap_of("SELECT id FROM openvpn"), None, "no time asked, no time missed");
     assert_eq!(gap_of("SELECT id FROM openvpn SINCE 8d LIMIT 1"), None, "enough rows");
 }
@@ -330,7 +349,8 @@ fn a_tunnel_that_closes_between_two_chains_is_in_one() {
 fn the_same_connection_twice_side_by_side() {
     let world = edge_world();
     let other = World::of(vec![SessionRecord::active("elsewhere", "ann", hours_ago(1))]);
-    let toml = sessionql_sandbox::openvpn_toml(&other.emulator).replace("connections.openvpn", "connections.vpn_eu");
+    let toml = sessionql_sandbox::openvpn_toml(&other.emulator)
+        .replace("connections.openvpn", "connections.vpn_eu");
     let mut world = world;
     world.configure(&format!("\n{toml}"));
     let answer = world.run(

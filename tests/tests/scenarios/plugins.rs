@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use sessionql_core::{Error, Reason};
 use sessionql_sandbox::Clock;
-use sessionql_tests::{BEGIN, Answer, engine, instant, run};
+use sessionql_tests::{Answer, BEGIN, engine, engine_with_plugins, instant, plugin_directory, run};
 
 fn ask(config: &str, sql: &str) -> Answer {
     let clock = Clock::fixed(instant(BEGIN));
@@ -39,7 +39,8 @@ fn serve_pages() -> String {
 
 #[test]
 fn the_minimal_plugin_answers_every_query() {
-    let config = format!("[connections.acme]\nplugin = \"minimal\"\nbase_url = \"{}\"\n", serve_pages());
+    let config =
+        format!("[connections.acme]\nplugin = \"minimal\"\nbase_url = \"{}\"\n", serve_pages());
     let answer = ask(
         &config,
         "SELECT id, user, duration, connection FROM acme SINCE 24h WHERE user IN ('ann', 'bob') ORDER BY id",
@@ -52,7 +53,9 @@ fn the_minimal_plugin_answers_every_query() {
 }
 
 fn crime(name: &str) -> Answer {
-    let config = format!("[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\ncrime = \"{name}\"\n");
+    let config = format!(
+        "[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\ncrime = \"{name}\"\n"
+    );
     ask(&config, "SELECT * FROM bad")
 }
 
@@ -66,8 +69,6 @@ fn a_plugin_without_a_crime_is_fine() {
 #[test]
 fn every_crime_is_an_error_that_names_the_connection() {
     for name in [
-        "panic_in_plan",
-        "panic_in_scan",
         "wrong_schema",
         "wrong_column_count",
         "error_after_two_batches",
@@ -81,23 +82,40 @@ fn every_crime_is_an_error_that_names_the_connection() {
             panic!("{name}: a scan's error was due, not {:?}", answer.error);
         };
         assert_eq!(connection, "bad", "{name}");
-        assert!(!error.message.contains("Some(") && !error.message.contains("Err("), "{name}: {error}");
+        assert!(
+            !error.message.contains("Some(") && !error.message.contains("Err("),
+            "{name}: {error}"
+        );
         if name != "error_after_two_batches" {
             assert_eq!(error.code, Reason::PluginError, "{name}: {error}");
         }
     }
 }
 
+/// A panic poisons a library for the whole process; a copy of the file is another library.
 #[test]
 fn a_plugin_that_panicked_is_not_called_again() {
-    let config = "[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\ncrime = \"panic_in_scan\"\n\
-         [connections.good]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\n";
-    let clock = Clock::fixed(instant(BEGIN));
-    let engine = engine(config, &clock);
-    let ask = |sql: &str| run(&engine, sql, &Default::default());
-    assert!(ask("SELECT * FROM good").error.is_none());
-    assert!(ask("SELECT * FROM bad").error.is_some());
-    let message = ask("SELECT * FROM good").error.map(|error| error.to_string()).unwrap_or_default();
-    assert!(message.contains("panicked earlier"), "{message}");
-    assert!(ask("SELECT 1").error.is_none(), "the engine goes on");
+    for crime in ["panic_in_plan", "panic_in_scan"] {
+        let directory = tempfile::tempdir().expect("a directory is made");
+        let file = format!(
+            "{}sessionql_faulty{}",
+            std::env::consts::DLL_PREFIX,
+            std::env::consts::DLL_SUFFIX
+        );
+        std::fs::copy(plugin_directory().join(&file), directory.path().join(&file))
+            .expect("the library is copied");
+        let config = format!(
+            "[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\ncrime = \"{crime}\"\n\
+             [connections.good]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\n"
+        );
+        let clock = Clock::fixed(instant(BEGIN));
+        let engine = engine_with_plugins(&config, &clock, directory.path());
+        let ask = |sql: &str| run(&engine, sql, &Default::default()).error;
+        let message_of = |sql: &str| ask(sql).map(|error| error.to_string()).unwrap_or_default();
+        assert!(ask("SELECT * FROM good").is_none(), "{crime}");
+        assert!(message_of("SELECT * FROM bad").contains("panic"), "{crime}");
+        let message = message_of("SELECT * FROM good");
+        assert!(message.contains("panicked earlier"), "{crime}: {message}");
+        assert!(ask("SELECT 1").is_none(), "{crime}: the engine goes on");
+    }
 }

@@ -73,7 +73,10 @@ fn every_format() {
     let program = Program::new();
     let sql = "SELECT 'ann' AS user, 65m AS lasted, NULL AS nothing, '' AS empty, TIMESTAMP '2026-01-02 03:04:05.5' AS at";
     let of = |format: &str| stdout(&program.run(&["-c", sql, "--format", format]));
-    assert_eq!(of("csv"), "user,lasted,nothing,empty,at\nann,PT1H5M,,\"\",2026-01-02T03:04:05.500Z\n");
+    assert_eq!(
+        of("csv"),
+        "user,lasted,nothing,empty,at\nann,PT1H5M,,\"\",2026-01-02T03:04:05.500Z\n"
+    );
     assert_eq!(
         of("jsonl"),
         "{\"user\":\"ann\",\"lasted\":\"PT1H5M\",\"nothing\":null,\"empty\":\"\",\"at\":\"2026-01-02T03:04:05.500Z\"}\n"
@@ -298,6 +301,11 @@ fn statements_come_from_files_and_standard_input() {
 #[test]
 fn now_is_what_the_command_line_says() {
     let program = Program::new();
-    let output = program.run(&["-c", "SELECT now() AS t, now() - 24h AS y", "--now", "2026-01-02T03:04:05Z"]);
+    let output = program.run(&[
+        "-c",
+        "SELECT now() AS t, now() - 24h AS y",
+        "--now",
+        "2026-01-02T03:04:05Z",
+    ]);
     assert_eq!(stdout(&output), "t,y\n2026-01-02T03:04:05Z,2026-01-01T03:04:05Z\n");
 }

@@ -36,7 +36,8 @@ fn condition() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         (prop::sample::select(vec!["start", "\"end\""]), comparison(), hours())
             .prop_map(|(column, op, hours)| format!("{column} {op} now() - {hours}h")),
-        (hours(), hours()).prop_map(|(a, b)| format!("start BETWEEN now() - {a}h AND now() - {b}h")),
+        (hours(), hours())
+            .prop_map(|(a, b)| format!("start BETWEEN now() - {a}h AND now() - {b}h")),
         prop::sample::select(vec!["ACTIVE", "COMPLETED", "FAILED", "active"])
             .prop_map(|status| format!("status = '{status}'")),
         Just("status IN ('ACTIVE', 'COMPLETED')".to_owned()),

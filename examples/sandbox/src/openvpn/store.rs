@@ -280,7 +280,8 @@ impl Reading<'_> {
             return self.covers(created_at);
         }
         let is_touched_now = self.switches.active_counts_as_updated && status == Status::Active;
-        let updated_at = if is_touched_now { self.now } else { row.updated_at + skew };
+        let just_now = self.now - TimeDelta::milliseconds(1);
+        let updated_at = if is_touched_now { just_now } else { row.updated_at + skew };
         let is_last_inside = self.covers(updated_at);
         match self.switches.updated {
             Updated::LastOnly => is_last_inside,

@@ -1,0 +1,104 @@
+//! What the engine says of a query, in the words of this program.
+//! One line, lower case, names in backticks, types as the language calls them.
+
+use arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
+
+/// The engine's names of types, and ours.
+const TYPES: [(&str, &str); 13] = [
+    ("Timestamp(µs, \"UTC\")", "timestamp"),
+    ("Timestamp(µs)", "timestamp without time zone"),
+    ("Timestamp(ns)", "timestamp without time zone"),
+    ("Duration(µs)", "duration"),
+    ("Interval(MonthDayNano)", "interval"),
+    ("LargeUtf8", "text"),
+    ("Utf8View", "text"),
+    ("Utf8", "text"),
+    ("Boolean", "bool"),
+    ("Float64", "float64"),
+    ("Int64", "int64"),
+    ("Int32", "int32"),
+    ("Date32", "date"),
+];
+
+/// Prefixes that tell where in the engine a message was made.
+const PREFIXES: [&str; 5] = [
+    "Error during planning: ",
+    "Internal error: ",
+    "Execution error: ",
+    "This feature is not implemented: ",
+    "Schema error: ",
+];
+
+/// Returns the message of an error as one sentence.
+pub(super) fn sentence(error: &DataFusionError) -> String {
+    let message = match error {
+        DataFusionError::Plan(message)
+        | DataFusionError::Execution(message)
+        | DataFusionError::NotImplemented(message)
+        | DataFusionError::Configuration(message)
+        | DataFusionError::ResourcesExhausted(message)
+        | DataFusionError::Internal(message) => message.clone(),
+        DataFusionError::ArrowError(error, _) => match error.as_ref() {
+            ArrowError::CastError(message)
+            | ArrowError::ComputeError(message)
+            | ArrowError::InvalidArgumentError(message)
+            | ArrowError::ParseError(message)
+            | ArrowError::ArithmeticOverflow(message) => message.clone(),
+            other => other.to_string(),
+        },
+        other => other.strip_backtrace(),
+    };
+    ours(&message)
+}
+
+/// Returns one sentence of the engine in our words.
+pub(super) fn ours(message: &str) -> String {
+    let mut line = message.lines().next().unwrap_or_default().trim().to_owned();
+    // What follows is a list of everything that was tried.
+    if let Some((first, _)) = line.split_once(", errors: ") {
+        line = first.to_owned();
+    }
+    for prefix in PREFIXES {
+        line = line.replace(prefix, "");
+    }
+    for (theirs, ours) in TYPES {
+        line = line.replace(theirs, ours);
+    }
+    let line = crate::display::escape_controls(line.trim_end_matches('.'));
+    let line = backticks(&line);
+    let mut characters = line.chars();
+    match (characters.next(), characters.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && !second.is_uppercase() => {
+            format!("{}{}", first.to_lowercase(), &line[first.len_utf8()..])
+        }
+        _ => line,
+    }
+}
+
+/// Returns `text` with `'name'` as `` `name` ``, where the quotes pair up.
+fn backticks(text: &str) -> String {
+    if text.matches('\'').count() % 2 == 0 { text.replace('\'', "`") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ours;
+
+    #[test]
+    fn types_names_and_prefixes() {
+        assert_eq!(
+            ours("Error during planning: Cannot compare Timestamp(µs, \"UTC\") > Int64."),
+            "cannot compare timestamp > int64"
+        );
+        assert_eq!(
+            ours("Invalid function 'foo'.\nDid you mean 'floor'?"),
+            "invalid function `foo`"
+        );
+        assert_eq!(ours("ORDER BY position 7"), "ORDER BY position 7");
+        assert_eq!(
+            ours("Internal error: Function 'median' failed to match any signature, errors: a, b"),
+            "function `median` failed to match any signature"
+        );
+    }
+}
