@@ -46,8 +46,8 @@ pub(crate) struct Arguments {
     #[arg(skip)]
     pub(crate) scripts: Vec<Source>,
 
-    /// How to print rows; default: table on a terminal, csv elsewhere
-    #[arg(long, value_name = "FORMAT")]
+    /// How to print rows: table, csv, json or jsonl; default: table on a terminal, csv elsewhere
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub(crate) format: Option<Format>,
 
     /// Write rows to this file, replaced as a whole when there is a result
@@ -102,12 +102,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) quiet: bool,
 
-    /// Log to stderr, this and what is worse
-    #[arg(long, value_name = "LEVEL")]
+    /// Log to stderr: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
     pub(crate) log_level: Option<LogLevel>,
 
-    /// How to write the log
+    /// How to write the log: text
     #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     log_format: LogFormat,
 }
 

@@ -28,6 +28,7 @@ use chrono::Utc;
 use sessionql_core::config::{Config, Secrets};
 use sessionql_core::plugin::PluginPath;
 use sessionql_core::{Engine, EngineOptions, Error};
+use sessionql_grammar::ast::Statement;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -36,6 +37,7 @@ use cli::{Arguments, Invocation};
 use exit::Exit;
 use report::{Report, Reporter};
 use run::{Runner, TimeOptions};
+use script::Script;
 use usage::Refusal;
 
 /// Runs the program: the first argument is its name, the others are those of the command line.
@@ -66,7 +68,7 @@ enum Failure {
     /// The command line is wrong.
     Usage(Refusal),
     /// A text, the configuration or the engine is.
-    Engine { error: Error, script: Option<script::Script> },
+    Engine { error: Error, script: Option<Script> },
 }
 
 impl Failure {
@@ -106,6 +108,8 @@ fn start(arguments: Arguments, reporter: Reporter) -> Result<Exit, Failure> {
     if is_interactive {
         arguments.check_interactive()?;
     }
+    // Before signals are watched: waiting for standard input ends as it would elsewhere.
+    let scripts = if is_interactive { Vec::new() } else { read_scripts(&arguments)? };
     let mut config = load_config(&arguments)?;
     if let Some(zone) = arguments.time_zone {
         config.settings.time_zone = zone;
@@ -117,16 +121,17 @@ fn start(arguments: Arguments, reporter: Reporter) -> Result<Exit, Failure> {
     if is_interactive {
         Ok(shell::run(&runner, config_file.as_deref()))
     } else {
-        let scripts = script::read_all(&arguments.scripts)?;
-        let scripts = scripts
-            .into_iter()
-            .map(|script| match runner.engine().parse(&script.text) {
-                Ok(statements) => Ok((script, statements)),
-                Err(error) => Err(Failure::Engine { error, script: Some(script) }),
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
         batch::run(&runner, &scripts, &arguments).map_err(Failure::from)
     }
+}
+
+/// Reads and parses all texts, before the first of them runs.
+fn read_scripts(arguments: &Arguments) -> Result<Vec<(Script, Vec<Statement>)>, Failure> {
+    let parsed = |script: Script| match sessionql_grammar::parse(&script.text) {
+        Ok(statements) => Ok((script, statements)),
+        Err(error) => Err(Failure::Engine { error: error.into(), script: Some(script) }),
+    };
+    script::read_all(&arguments.scripts)?.into_iter().map(parsed).collect()
 }
 
 /// Reads the configuration: a file that was named must be there, the default one need not.
@@ -154,7 +159,8 @@ fn start_log(arguments: &Arguments, is_coloured: bool) {
     let Some(level) = arguments.log_level else { return };
     let lines =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_coloured);
-    let own = Targets::new().with_target("sessionql", tracing::Level::from(level));
+    let level = tracing::Level::from(level);
+    let own = Targets::new().with_target("sessionql", level).with_target("plugin", level);
     // A host program that logs already keeps its own log.
     let _started = tracing_subscriber::registry().with(lines).with(own).try_init();
 }

@@ -74,7 +74,10 @@ impl Output {
     /// # Errors
     /// Those of the system.
     pub(crate) fn finish(mut self, exit: Exit) -> io::Result<()> {
-        self.writer.flush()?;
+        if exit.has_result() {
+            self.writer.flush()?;
+        }
+        // Rows are flushed as they come; what could not be written is not tried again.
         let (sink, _) = self.writer.into_parts();
         match sink {
             Sink::Replacement { file, target } if exit.has_result() => {

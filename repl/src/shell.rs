@@ -160,6 +160,10 @@ fn run_text(runner: &Runner, text: String) -> Option<Exit> {
             }
             Err(trouble) if trouble.is_closed_pipe() => return Some(Exit::Success),
             Err(trouble) => {
+                if matches!(trouble, Trouble::Stopped(_)) {
+                    // The terminal has written `^C` where the cursor was.
+                    say("\n");
+                }
                 let exit = runner.report(&trouble, &script);
                 return matches!(trouble, Trouble::Stopped(Stop::Terminated)).then_some(exit);
             }

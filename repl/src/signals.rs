@@ -49,7 +49,7 @@ impl Signals {
                 return stop;
             }
             if signalled.changed().await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The program as scripts see it: exit codes, and what is on which stream.
 
+#![expect(clippy::unwrap_used, reason = "a test helper that fails is a test that fails")]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

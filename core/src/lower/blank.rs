@@ -1,12 +1,13 @@
 //! Nodes of the engine's tree with nothing in them, and small ones that are built often.
-//! The engine's tree has fields for many dialects; those we never use are named here alone.
+//! The engine's tree has fields for many dialects; those we never use are named here alone. Its large
+//! nodes are boxed at once, so that lowering, which recurses, does not hold them on the stack.
 
 use datafusion::sql::sqlparser::ast as sql;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 
 /// Returns `SELECT` without anything.
-pub(super) fn select() -> sql::Select {
-    sql::Select {
+pub(super) fn select() -> Box<sql::Select> {
+    Box::new(sql::Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),
         distinct: None,
@@ -31,14 +32,14 @@ pub(super) fn select() -> sql::Select {
         window_before_qualify: false,
         value_table_mode: None,
         flavor: sql::SelectFlavor::Standard,
-    }
+    })
 }
 
 /// Returns a query that is a body and nothing else.
-pub(super) fn query(body: sql::SetExpr) -> sql::Query {
-    sql::Query {
+pub(super) fn query(body: Box<sql::SetExpr>) -> Box<sql::Query> {
+    Box::new(sql::Query {
         with: None,
-        body: Box::new(body),
+        body,
         order_by: None,
         limit_clause: None,
         fetch: None,
@@ -47,7 +48,12 @@ pub(super) fn query(body: sql::SetExpr) -> sql::Query {
         settings: None,
         format_clause: None,
         pipe_operators: Vec::new(),
-    }
+    })
+}
+
+/// Returns a SELECT as the body of a query.
+pub(super) fn body(select: Box<sql::Select>) -> Box<sql::SetExpr> {
+    Box::new(sql::SetExpr::Select(select))
 }
 
 /// Returns a table of a name.
@@ -68,11 +74,11 @@ pub(super) fn table(name: Vec<sql::Ident>, alias: Option<sql::TableAlias>) -> sq
 
 /// Returns a query as a table.
 pub(super) fn derived(
-    query: sql::Query,
+    query: Box<sql::Query>,
     alias: Option<sql::TableAlias>,
     lateral: bool,
 ) -> sql::TableFactor {
-    sql::TableFactor::Derived { lateral, subquery: Box::new(query), alias, sample: None }
+    sql::TableFactor::Derived { lateral, subquery: query, alias, sample: None }
 }
 
 /// Returns `AS name`.

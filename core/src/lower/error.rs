@@ -96,6 +96,9 @@ pub enum LowerErrorKind {
     /// ANY or ALL that follows no comparison.
     #[error("ANY and ALL stand on the right of a comparison only")]
     MisplacedQuantifier,
+    /// Queries within expressions within queries, and so on.
+    #[error("queries nested within expressions exceed the limit of 12 levels")]
+    TooDeep,
     /// A form of the language that does not run yet.
     #[error("{what} is not supported yet")]
     Unsupported {

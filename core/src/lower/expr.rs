@@ -3,7 +3,8 @@
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, BinaryOp, ExprKind, IsTest, LikeKind};
 
-use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
+use super::logic::innermost;
+use super::{LowerError, LowerErrorKind, Lowering, Result, blank, pattern};
 
 impl Lowering<'_> {
     pub(super) fn exprs(&mut self, exprs: &[ast::Expr]) -> Result<Vec<sql::Expr>> {
@@ -15,6 +16,14 @@ impl Lowering<'_> {
     }
 
     pub(super) fn expr(&mut self, expr: &ast::Expr) -> Result<sql::Expr> {
+        let place = self.place;
+        self.place = place.within(expr);
+        let lowered = self.expr_kind(expr);
+        self.place = place;
+        lowered
+    }
+
+    fn expr_kind(&mut self, expr: &ast::Expr) -> Result<sql::Expr> {
         match &expr.kind {
             ExprKind::Column(name) => self.column(name),
             ExprKind::Literal(literal) => self.literal(literal, expr.span),
@@ -28,9 +37,7 @@ impl Lowering<'_> {
             ExprKind::Or(items) => self.or(items),
             ExprKind::Not(operand) => self.not(operand),
             ExprKind::Sign { is_minus, operand } => self.sign(*is_minus, operand),
-            ExprKind::Binary { op, op_span, left, right } => {
-                self.binary(*op, *op_span, left, right)
-            }
+            ExprKind::Binary { .. } => self.binary(expr),
             ExprKind::Is { operand, test, is_negated } => self.is(operand, test, *is_negated),
             ExprKind::Between { .. } => self.between(expr),
             ExprKind::InList { operand, list, is_negated } => {
@@ -82,62 +89,68 @@ impl Lowering<'_> {
         })
     }
 
-    fn sign(&mut self, is_minus: bool, operand: &ast::Expr) -> Result<sql::Expr> {
-        let op = if is_minus { sql::UnaryOperator::Minus } else { sql::UnaryOperator::Plus };
+    /// Lowers a sign. Of a chain of signs only what they come to is left.
+    fn sign(&mut self, is_minus: bool, mut operand: &ast::Expr) -> Result<sql::Expr> {
+        let mut is_minus = is_minus;
+        while let ExprKind::Sign { is_minus: is_another, operand: inner } = &operand.kind {
+            is_minus ^= is_another;
+            operand = inner;
+        }
         if is_minus && let ExprKind::Literal(ast::Literal::Duration(micros)) = &operand.kind {
             return Ok(self.duration(-micros));
         }
+        let op = if is_minus { sql::UnaryOperator::Minus } else { sql::UnaryOperator::Plus };
         Ok(sql::Expr::UnaryOp { op, expr: self.boxed(operand)? })
     }
 
-    fn binary(
+    /// Lowers operators. A chain of them, which may be long, is followed down to its left end first.
+    fn binary(&mut self, expr: &ast::Expr) -> Result<sql::Expr> {
+        let mut links = Vec::new();
+        let mut leftmost = expr;
+        while let ExprKind::Binary { op, op_span, left, right } = &leftmost.kind {
+            if op.is_comparison() {
+                break;
+            }
+            links.push((*op, *op_span, right.as_ref()));
+            leftmost = left;
+        }
+        let mut lowered = match &leftmost.kind {
+            ExprKind::Binary { op, left, right, .. } => self.comparison(*op, left, right)?,
+            _ => self.expr(leftmost)?,
+        };
+        for (op, op_span, right) in links.into_iter().rev() {
+            lowered = match op {
+                BinaryOp::Overlaps => return Err(LowerError::unsupported("OVERLAPS", op_span)),
+                BinaryOp::Contains => return Err(LowerError::unsupported("CONTAINS", op_span)),
+                BinaryOp::AtTimeZone => self.at_time_zone(lowered, right)?,
+                op => blank::binary(lowered, operator(op), self.expr(right)?),
+            };
+        }
+        Ok(lowered)
+    }
+
+    fn comparison(
         &mut self,
         op: BinaryOp,
-        op_span: ast::Span,
         left: &ast::Expr,
         right: &ast::Expr,
     ) -> Result<sql::Expr> {
-        use sql::BinaryOperator as Op;
-        let lowered = match op {
-            BinaryOp::Add => Op::Plus,
-            BinaryOp::Subtract => Op::Minus,
-            BinaryOp::Multiply => Op::Multiply,
-            BinaryOp::Divide => Op::Divide,
-            BinaryOp::Modulo => Op::Modulo,
-            BinaryOp::Concat => Op::StringConcat,
-            BinaryOp::Eq => Op::Eq,
-            BinaryOp::NotEq => Op::NotEq,
-            BinaryOp::Lt => Op::Lt,
-            BinaryOp::LtEq => Op::LtEq,
-            BinaryOp::Gt => Op::Gt,
-            BinaryOp::GtEq => Op::GtEq,
-            BinaryOp::Regex => Op::PGRegexMatch,
-            BinaryOp::RegexAnyCase => Op::PGRegexIMatch,
-            BinaryOp::NotRegex => Op::PGRegexNotMatch,
-            BinaryOp::NotRegexAnyCase => Op::PGRegexNotIMatch,
-            BinaryOp::Overlaps => return Err(LowerError::unsupported("OVERLAPS", op_span)),
-            BinaryOp::Contains => return Err(LowerError::unsupported("CONTAINS", op_span)),
-            BinaryOp::AtTimeZone => return self.at_time_zone(left, right),
-        };
-        if !op.is_comparison() {
-            return Ok(blank::binary(self.expr(left)?, lowered, self.expr(right)?));
-        }
         if let ExprKind::Quantified { is_all, operand } = &right.kind {
-            return self.quantified(left, lowered, *is_all, operand);
+            return self.quantified(left, operator(op), *is_all, operand);
         }
         let (left, right) = (self.compared(left, right)?, self.compared(right, left)?);
-        Ok(blank::binary(left, lowered, right))
+        Ok(blank::binary(left, operator(op), right))
     }
 
-    fn at_time_zone(&mut self, operand: &ast::Expr, zone: &ast::Expr) -> Result<sql::Expr> {
+    fn at_time_zone(&mut self, timestamp: sql::Expr, zone: &ast::Expr) -> Result<sql::Expr> {
         let ExprKind::Literal(ast::Literal::Text(_)) = &zone.kind else {
             return Err(LowerError::unsupported(
                 "AT TIME ZONE with anything but a zone in quotes",
                 zone.span,
             ));
         };
-        let (timestamp, time_zone) = (self.boxed(operand)?, self.boxed(zone)?);
-        Ok(sql::Expr::AtTimeZone { timestamp, time_zone })
+        let time_zone = self.boxed(zone)?;
+        Ok(sql::Expr::AtTimeZone { timestamp: Box::new(timestamp), time_zone })
     }
 
     fn is(&mut self, operand: &ast::Expr, test: &IsTest, is_negated: bool) -> Result<sql::Expr> {
@@ -204,23 +217,37 @@ impl Lowering<'_> {
         let ExprKind::Like { kind, operand, pattern, escape, is_negated } = &like.kind else {
             return self.expr(like);
         };
+        if *kind == LikeKind::SimilarTo {
+            return self.similar_to(operand, pattern, escape.as_deref(), *is_negated);
+        }
         let pattern = match escape.as_deref() {
             None | Some("\\") => self.boxed(pattern)?,
             Some(escape) => {
-                Box::new(blank::text(escaped(pattern, escape, *kind).ok_or_else(|| {
-                    LowerError::unsupported(
-                        "ESCAPE but with one character and LIKE or ILIKE of a text",
-                        like.span,
-                    )
-                })?))
+                Box::new(blank::text(pattern::like(text_of(pattern)?, escape, pattern.span)?))
             }
         };
         let (expr, negated, escape_char) = (self.boxed(operand)?, *is_negated, None);
         Ok(match kind {
-            LikeKind::Like => sql::Expr::Like { negated, any: false, expr, pattern, escape_char },
             LikeKind::ILike => sql::Expr::ILike { negated, any: false, expr, pattern, escape_char },
-            LikeKind::SimilarTo => sql::Expr::SimilarTo { negated, expr, pattern, escape_char },
+            _ => sql::Expr::Like { negated, any: false, expr, pattern, escape_char },
         })
+    }
+
+    /// Lowers SIMILAR TO to a regular expression, which is what the engine takes it for, unread.
+    fn similar_to(
+        &mut self,
+        operand: &ast::Expr,
+        pattern: &ast::Expr,
+        escape: Option<&str>,
+        is_negated: bool,
+    ) -> Result<sql::Expr> {
+        let regex = pattern::similar_to(text_of(pattern)?, escape.unwrap_or("\\"), pattern.span)?;
+        let op = if is_negated {
+            sql::BinaryOperator::PGRegexNotMatch
+        } else {
+            sql::BinaryOperator::PGRegexMatch
+        };
+        Ok(blank::binary(self.expr(operand)?, op, blank::text(regex)))
     }
 
     fn case(
@@ -299,24 +326,36 @@ impl Lowering<'_> {
     }
 }
 
-/// Writes a pattern with the escape character that the engine knows, the backslash.
-fn escaped(pattern: &ast::Expr, escape: &str, kind: LikeKind) -> Option<String> {
-    let ExprKind::Literal(ast::Literal::Text(pattern)) = &pattern.kind else { return None };
-    let mut escape = escape.chars();
-    let (escape, None, true) = (escape.next()?, escape.next(), kind != LikeKind::SimilarTo) else {
-        return None;
-    };
-    let mut written = String::new();
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            c if c == escape => {
-                written.push('\\');
-                written.push(chars.next()?);
-            }
-            '\\' => written.push_str("\\\\"),
-            c => written.push(c),
-        }
+/// Returns the engine's operator. Those that it does not have are lowered before.
+fn operator(op: BinaryOp) -> sql::BinaryOperator {
+    use sql::BinaryOperator as Op;
+    match op {
+        BinaryOp::Add => Op::Plus,
+        BinaryOp::Subtract => Op::Minus,
+        BinaryOp::Multiply => Op::Multiply,
+        BinaryOp::Divide => Op::Divide,
+        BinaryOp::Modulo => Op::Modulo,
+        BinaryOp::Concat => Op::StringConcat,
+        BinaryOp::NotEq => Op::NotEq,
+        BinaryOp::Lt => Op::Lt,
+        BinaryOp::LtEq => Op::LtEq,
+        BinaryOp::Gt => Op::Gt,
+        BinaryOp::GtEq => Op::GtEq,
+        BinaryOp::Regex => Op::PGRegexMatch,
+        BinaryOp::RegexAnyCase => Op::PGRegexIMatch,
+        BinaryOp::NotRegex => Op::PGRegexNotMatch,
+        BinaryOp::NotRegexAnyCase => Op::PGRegexNotIMatch,
+        BinaryOp::Eq | BinaryOp::Overlaps | BinaryOp::Contains | BinaryOp::AtTimeZone => Op::Eq,
     }
-    Some(written)
+}
+
+/// Returns a pattern that has to be known beforehand.
+fn text_of(pattern: &ast::Expr) -> Result<&str> {
+    match &innermost(pattern).kind {
+        ExprKind::Literal(ast::Literal::Text(text)) => Ok(text),
+        _ => Err(LowerError::unsupported(
+            "SIMILAR TO or ESCAPE with a pattern that is no text",
+            pattern.span,
+        )),
+    }
 }

@@ -25,7 +25,7 @@ impl Lowering<'_> {
         let right = self.n_relations();
         let relation = self.table(&join.table)?;
         let constraint = match &join.condition {
-            ast::JoinCondition::On(expr) => sql::JoinConstraint::On(self.expr(expr)?),
+            ast::JoinCondition::On(expr) => sql::JoinConstraint::On(self.condition(expr)?),
             ast::JoinCondition::Using(names) => {
                 let names: Vec<_> =
                     names.iter().map(|name| (self.column_ident(name), name.normalized())).collect();
@@ -56,7 +56,7 @@ impl Lowering<'_> {
             match join.kind {
                 ast::JoinKind::Semi | ast::JoinKind::Anti => scope.relations.truncate(right),
                 ast::JoinKind::RightSemi | ast::JoinKind::RightAnti => {
-                    drop(scope.relations.drain(first..right))
+                    drop(scope.relations.drain(first..right));
                 }
                 _ => {}
             }

@@ -2,6 +2,8 @@
 //! Chains become balanced trees, because the engine recurses over them, and equalities of one column
 //! joined by OR become IN, because that can be pushed as one filter.
 
+use std::collections::HashMap;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, BinaryOp, ExprKind, Literal};
@@ -24,9 +26,9 @@ impl Lowering<'_> {
                 ExprKind::InQuery { operand, query, is_negated: false } => {
                     self.not_in_query(operand, query, filter.span)
                 }
-                _ => self.expr(filter),
+                _ => self.condition(filter),
             },
-            _ => self.expr(filter),
+            _ => self.condition(filter),
         }
     }
 
@@ -37,17 +39,17 @@ impl Lowering<'_> {
     pub(super) fn or(&mut self, items: &[ast::Expr]) -> Result<sql::Expr> {
         // Each column that is compared with several constants, at the place of its first comparison.
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut places: std::collections::HashMap<Vec<String>, usize> =
-            std::collections::HashMap::new();
+        let mut places = HashMap::new();
         for item in items {
             let Some((column, constant)) = equality(item) else {
                 groups.push(Group { item, constants: Vec::new() });
                 continue;
             };
             let ExprKind::Column(name) = &column.kind else { continue };
-            let place = *places
-                .entry(name.parts.iter().map(ast::Ident::normalized).collect())
-                .or_insert(groups.len());
+            let path: Vec<_> = name.parts.iter().map(ast::Ident::normalized).collect();
+            // A list has one type, so texts and numbers stay apart.
+            let is_text = matches!(constant.kind, ExprKind::Literal(Literal::Text(_)));
+            let place = *places.entry((path, is_text)).or_insert(groups.len());
             match groups.get_mut(place) {
                 Some(group) => group.constants.push(constant),
                 None => groups.push(Group { item, constants: vec![constant] }),
@@ -71,16 +73,22 @@ impl Lowering<'_> {
         }
     }
 
-    pub(super) fn not(&mut self, operand: &ast::Expr) -> Result<sql::Expr> {
-        let is_negated = std::mem::replace(&mut self.is_negated, true);
-        let expr = self.expr(operand);
-        self.is_negated = is_negated;
-        let expr = match operand.kind {
-            // The engine's tree has no precedence of its own, its text has.
-            ExprKind::And(_) | ExprKind::Or(_) => blank::nested(expr?),
-            _ => expr?,
-        };
-        Ok(sql::Expr::UnaryOp { op: sql::UnaryOperator::Not, expr: Box::new(expr) })
+    /// Lowers NOT. Of a chain of them one or two are left.
+    pub(super) fn not(&mut self, mut operand: &ast::Expr) -> Result<sql::Expr> {
+        let mut n_nots = 1;
+        while let ExprKind::Not(inner) = &operand.kind {
+            n_nots += 1;
+            operand = inner;
+        }
+        let mut expr = self.expr(operand)?;
+        if matches!(operand.kind, ExprKind::And(_) | ExprKind::Or(_)) {
+            // The engine's tree needs no parentheses here, but its text does.
+            expr = blank::nested(expr);
+        }
+        for _ in 0..2 - n_nots % 2 {
+            expr = sql::Expr::UnaryOp { op: sql::UnaryOperator::Not, expr: Box::new(expr) };
+        }
+        Ok(expr)
     }
 
     /// Lowers one side of a comparison. A number that is compared with a text column becomes a text:

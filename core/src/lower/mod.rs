@@ -20,6 +20,7 @@ mod join;
 mod literal;
 mod logic;
 mod naming;
+mod pattern;
 mod position;
 mod query;
 mod scope;
@@ -36,6 +37,7 @@ pub use error::{LowerError, LowerErrorKind};
 
 use position::Positions;
 use scope::{Column, Scope};
+use subquery::Place;
 use window::Bounds;
 
 /// What lowering asks of the catalog.
@@ -115,7 +117,7 @@ pub fn lower(query: &ast::Query, context: &Context<'_>) -> Result<Lowered, Lower
         statement = lowering.query(query)?.0;
     }
     let Lowering { strings, warnings, .. } = lowering;
-    Ok(Lowered { statement: sql::Statement::Query(Box::new(statement)), strings, warnings })
+    Ok(Lowered { statement: sql::Statement::Query(statement), strings, warnings })
 }
 
 type Result<T, E = LowerError> = std::result::Result<T, E>;
@@ -138,12 +140,12 @@ struct Lowering<'a> {
     scopes: Vec<Scope>,
     /// The time window of the innermost SELECT.
     bounds: Option<Bounds>,
+    /// How many queries within expressions are around the place being lowered.
+    n_queries: usize,
     /// How many session tables that window has met.
     n_windowed: usize,
-    /// Whether the place being lowered is negated.
-    is_negated: bool,
-    /// Whether the place being lowered is in a SELECT list, GROUP BY or ORDER BY.
-    is_output: bool,
+    /// What is being lowered.
+    place: Place,
     /// Whether the value of a parameter is being lowered.
     is_parameter: bool,
 }
@@ -161,9 +163,9 @@ impl<'a> Lowering<'a> {
             ctes: Vec::new(),
             scopes: Vec::new(),
             bounds: None,
+            n_queries: 0,
             n_windowed: 0,
-            is_negated: false,
-            is_output: false,
+            place: Place::Value,
             is_parameter: false,
         }
     }

@@ -13,7 +13,7 @@ pub(super) type Output = Option<Vec<Column>>;
 
 impl Lowering<'_> {
     /// Lowers a query. Its named queries are in sight within it only.
-    pub(super) fn query(&mut self, query: &ast::Query) -> Result<(sql::Query, Output)> {
+    pub(super) fn query(&mut self, query: &ast::Query) -> Result<(Box<sql::Query>, Output)> {
         let n_ctes = self.ctes.len();
         let with = query.with.as_ref().map(|with| self.with(with)).transpose()?;
         let (body, output) = self.set_expr(&query.body, &query.order_by)?;
@@ -25,20 +25,25 @@ impl Lowering<'_> {
                 interpolate: None,
             });
         }
-        if query.limit.is_some() || query.offset.is_some() {
-            // No column is in sight of LIMIT and OFFSET.
-            self.scopes.push(Scope::default());
-            let limit = query.limit.as_ref().map(|limit| self.expr(limit)).transpose()?;
-            let offset = query.offset.as_ref().map(|offset| self.expr(offset)).transpose()?;
-            self.scopes.pop();
-            lowered.limit_clause = Some(sql::LimitClause::LimitOffset {
-                limit,
-                offset: offset.map(|value| sql::Offset { value, rows: sql::OffsetRows::None }),
-                limit_by: Vec::new(),
-            });
-        }
+        lowered.limit_clause = self.limit(query)?;
         self.ctes.truncate(n_ctes);
         Ok((lowered, output))
+    }
+
+    fn limit(&mut self, query: &ast::Query) -> Result<Option<sql::LimitClause>> {
+        if query.limit.is_none() && query.offset.is_none() {
+            return Ok(None);
+        }
+        // No column is in sight of LIMIT and OFFSET.
+        self.scopes.push(Scope::default());
+        let limit = query.limit.as_ref().map(|limit| self.expr(limit)).transpose()?;
+        let offset = query.offset.as_ref().map(|offset| self.expr(offset)).transpose()?;
+        self.scopes.pop();
+        Ok(Some(sql::LimitClause::LimitOffset {
+            limit,
+            offset: offset.map(|value| sql::Offset { value, rows: sql::OffsetRows::None }),
+            limit_by: Vec::new(),
+        }))
     }
 
     fn with(&mut self, with: &ast::With) -> Result<sql::With> {
@@ -50,13 +55,13 @@ impl Lowering<'_> {
             }
             let (query, output) = self.query(&cte.query)?;
             self.ctes.truncate(n_before);
+            let columns = self.alias_columns(&cte.columns, &output);
             self.ctes.push((cte.name.normalized(), renamed(output, &cte.columns)));
-            let columns = self.alias_columns(&cte.columns);
             let alias =
                 sql::TableAlias { explicit: false, columns, ..blank::alias(self.ident(&cte.name)) };
             cte_tables.push(sql::Cte {
                 alias,
-                query: Box::new(query),
+                query,
                 from: None,
                 materialized: None,
                 closing_paren_token: AttachedToken::empty(),
@@ -69,9 +74,20 @@ impl Lowering<'_> {
         })
     }
 
-    pub(super) fn alias_columns(&self, columns: &[ast::Ident]) -> Vec<sql::TableAliasColumnDef> {
-        let column = |name| sql::TableAliasColumnDef { name: self.ident(name), data_type: None };
-        columns.iter().map(column).collect()
+    /// Returns the names for the columns of a table. The engine wants one for each column, so those
+    /// that are not given keep theirs.
+    pub(super) fn alias_columns(
+        &self,
+        names: &[ast::Ident],
+        output: &Output,
+    ) -> Vec<sql::TableAliasColumnDef> {
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let kept =
+            output.iter().flatten().skip(names.len()).map(|column| blank::quoted(&column.name));
+        let names = names.iter().map(|name| self.ident(name)).chain(kept);
+        names.map(|name| sql::TableAliasColumnDef { name, data_type: None }).collect()
     }
 
     /// Lowers a body. ORDER BY belongs to it because it may name the columns of a SELECT's tables.
@@ -80,32 +96,17 @@ impl Lowering<'_> {
         body: &ast::SetExpr,
         order_by: &[ast::OrderItem],
     ) -> Result<(Body, Output)> {
+        if let ast::SetExprKind::Select(select) = &body.kind {
+            let (select, order_by, output) = self.select(select, order_by)?;
+            return Ok((Body { body: blank::body(select), order_by }, output));
+        }
         let (body, output) = match &body.kind {
-            ast::SetExprKind::Select(select) => {
-                let (select, order_by, output) = self.select(select, order_by)?;
-                return Ok((
-                    Body { body: sql::SetExpr::Select(Box::new(select)), order_by },
-                    output,
-                ));
-            }
-            ast::SetExprKind::Operation { op, is_all, left, right } => {
-                let (left, output) = self.set_expr(left, &[])?;
-                let (right, _) = self.set_expr(right, &[])?;
-                let op = match op {
-                    ast::SetOp::Union => sql::SetOperator::Union,
-                    ast::SetOp::Intersect => sql::SetOperator::Intersect,
-                    ast::SetOp::Except => sql::SetOperator::Except,
-                };
-                let set_quantifier =
-                    if *is_all { sql::SetQuantifier::All } else { sql::SetQuantifier::None };
-                let (left, right) = (Box::new(left.body), Box::new(right.body));
-                (sql::SetExpr::SetOperation { left, op, set_quantifier, right }, output)
-            }
             ast::SetExprKind::Query(query) => {
                 let (query, output) = self.query(query)?;
-                (sql::SetExpr::Query(Box::new(query)), output)
+                (Box::new(sql::SetExpr::Query(query)), output)
             }
             ast::SetExprKind::Values(rows) => (self.values(rows)?, None),
+            _ => self.operations(body)?,
         };
         // Only the columns of the result are in sight of this ORDER BY.
         self.scopes.push(Scope::default());
@@ -114,12 +115,28 @@ impl Lowering<'_> {
         Ok((Body { body, order_by }, output))
     }
 
-    fn values(&mut self, rows: &[Vec<ast::Expr>]) -> Result<sql::SetExpr> {
+    /// Lowers a chain of set operations, which may be long, from its left end on.
+    fn operations(&mut self, mut body: &ast::SetExpr) -> Result<(Box<sql::SetExpr>, Output)> {
+        let mut operations = Vec::new();
+        while let ast::SetExprKind::Operation { op, is_all, left, right } = &body.kind {
+            operations.push((*op, *is_all, right));
+            body = left;
+        }
+        let (mut left, output) = self.set_expr(body, &[])?;
+        for (op, is_all, right) in operations.into_iter().rev() {
+            let right = self.set_expr(right, &[])?.0.body;
+            left.body = operation(left.body, op, is_all, right);
+        }
+        Ok((left.body, output))
+    }
+
+    fn values(&mut self, rows: &[Vec<ast::Expr>]) -> Result<Box<sql::SetExpr>> {
         self.scopes.push(Scope::default());
         let lowered: Result<Vec<_>> = rows.iter().map(|row| self.exprs(row)).collect();
         self.scopes.pop();
         let rows = lowered?.into_iter().map(sql::Parens::with_empty_span).collect();
-        Ok(sql::SetExpr::Values(sql::Values { explicit_row: false, value_keyword: false, rows }))
+        let values = sql::Values { explicit_row: false, value_keyword: false, rows };
+        Ok(Box::new(sql::SetExpr::Values(values)))
     }
 
     pub(super) fn order_by(&mut self, items: &[ast::OrderItem]) -> Result<Vec<sql::OrderByExpr>> {
@@ -136,8 +153,23 @@ impl Lowering<'_> {
 
 /// A body with its ORDER BY.
 struct Body {
-    body: sql::SetExpr,
+    body: Box<sql::SetExpr>,
     order_by: Vec<sql::OrderByExpr>,
+}
+
+fn operation(
+    left: Box<sql::SetExpr>,
+    op: ast::SetOp,
+    is_all: bool,
+    right: Box<sql::SetExpr>,
+) -> Box<sql::SetExpr> {
+    let op = match op {
+        ast::SetOp::Union => sql::SetOperator::Union,
+        ast::SetOp::Intersect => sql::SetOperator::Intersect,
+        ast::SetOp::Except => sql::SetOperator::Except,
+    };
+    let set_quantifier = if is_all { sql::SetQuantifier::All } else { sql::SetQuantifier::None };
+    Box::new(sql::SetExpr::SetOperation { left, op, set_quantifier, right })
 }
 
 /// Gives columns other names, from the left.

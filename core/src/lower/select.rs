@@ -6,6 +6,7 @@ use sessionql_grammar::ast;
 use super::naming::{Names, refer_to_items};
 use super::query::Output;
 use super::scope::{Column, Relation, Scope};
+use super::subquery::Place;
 use super::{Lowering, Result, blank};
 
 impl Lowering<'_> {
@@ -14,12 +15,11 @@ impl Lowering<'_> {
         &mut self,
         select: &ast::Select,
         order_by: &[ast::OrderItem],
-    ) -> Result<(sql::Select, Vec<sql::OrderByExpr>, Output)> {
+    ) -> Result<(Box<sql::Select>, Vec<sql::OrderByExpr>, Output)> {
         let bounds = self.window(select.time_window.as_ref())?;
         let (bounds_around, n_windowed_around) =
             (self.bounds.take(), std::mem::take(&mut self.n_windowed));
-        let (is_negated, is_output) = (self.is_negated, self.is_output);
-        (self.is_negated, self.is_output) = (false, false);
+        let place = std::mem::replace(&mut self.place, Place::Value);
         self.scopes.push(Scope::default());
 
         self.bounds = bounds;
@@ -30,7 +30,7 @@ impl Lowering<'_> {
         let output = self.output(select);
 
         self.scopes.pop();
-        (self.is_negated, self.is_output) = (is_negated, is_output);
+        self.place = place;
         (self.bounds, self.n_windowed) = (bounds_around, n_windowed_around);
         Ok((lowered, order_by, output))
     }
@@ -40,7 +40,7 @@ impl Lowering<'_> {
         select: &ast::Select,
         order_by: &[ast::OrderItem],
         from: Vec<sql::TableWithJoins>,
-    ) -> Result<(sql::Select, Vec<sql::OrderByExpr>)> {
+    ) -> Result<(Box<sql::Select>, Vec<sql::OrderByExpr>)> {
         let mut lowered = blank::select();
         lowered.from = from;
         lowered.distinct = match &select.distinct {
@@ -48,7 +48,7 @@ impl Lowering<'_> {
             Some(ast::Distinct::Rows) => Some(sql::Distinct::Distinct),
             Some(ast::Distinct::On(exprs)) => Some(sql::Distinct::On(self.exprs(exprs)?)),
         };
-        self.is_output = true;
+        self.place = Place::Output;
         let relations =
             self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default();
         let mut names = Names::of_wildcards(&select.items, relations);
@@ -58,7 +58,7 @@ impl Lowering<'_> {
         lowered.group_by = self.group_by(&select.group_by)?;
         let mut order_by = self.order_by(order_by)?;
         refer_to_items(&mut order_by, &lowered.projection);
-        self.is_output = false;
+        self.place = Place::Condition;
         lowered.selection = select.filter.as_ref().map(|filter| self.filter(filter)).transpose()?;
         lowered.having = select.having.as_ref().map(|having| self.expr(having)).transpose()?;
         for window in &select.windows {
@@ -84,7 +84,7 @@ impl Lowering<'_> {
                 });
             }
             ast::SelectItemKind::Wildcard { table, except } => {
-                self.wildcard(table.as_ref(), except, projection)
+                self.wildcard(table.as_ref(), except, projection);
             }
         }
         Ok(())

@@ -3,10 +3,44 @@
 //! WHERE and does not depend on outer columns; everything else is refused here.
 
 use datafusion::sql::sqlparser::ast as sql;
-use sessionql_grammar::ast::{self, ExprKind};
+use sessionql_grammar::ast::{self, ExprKind, IsTest};
 
 use super::logic::innermost;
 use super::{LowerError, LowerErrorKind, Lowering, Result};
+
+/// How deep queries within expressions may nest: with each level the engine needs twice the time to
+/// plan them.
+const MAX_QUERIES: usize = 12;
+
+/// What is being lowered, as far as queries within it care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A condition, where false and unknown are the same.
+    Condition,
+    /// The negation of a condition, where they are not.
+    Negated,
+    /// An operand.
+    Value,
+    /// An item of a SELECT list, of GROUP BY or of ORDER BY, and all within it.
+    Output,
+}
+
+impl Place {
+    /// Returns the place of what stands within an expression at this place.
+    pub(super) fn within(self, expr: &ast::Expr) -> Self {
+        let keeps = match &expr.kind {
+            ExprKind::And(_) | ExprKind::Or(_) | ExprKind::Nested(_) | ExprKind::InQuery { .. } => {
+                true
+            }
+            ExprKind::Is { test: IsTest::True, is_negated: false, .. } => true,
+            ExprKind::Binary { right, .. } => matches!(right.kind, ExprKind::Quantified { .. }),
+            ExprKind::Not(_) if self == Self::Condition => return Self::Negated,
+            ExprKind::Not(_) => true,
+            _ => false,
+        };
+        if keeps || matches!(self, Self::Output) { self } else { Self::Value }
+    }
+}
 
 impl Lowering<'_> {
     pub(super) fn in_query(
@@ -16,11 +50,11 @@ impl Lowering<'_> {
         is_negated: bool,
         span: ast::Span,
     ) -> Result<sql::Expr> {
-        if is_negated || self.is_negated {
+        if is_negated || self.place == Place::Negated {
             return Err(LowerError::new(LowerErrorKind::NotInQuery, span));
         }
-        self.check_place("IN (query)", span)?;
-        let expr = Box::new(self.expr(operand)?);
+        self.check_condition("IN (query)", span)?;
+        let expr = Box::new(self.value(operand)?);
         Ok(sql::Expr::InSubquery { expr, subquery: self.inner_query(query)?.0, negated: false })
     }
 
@@ -31,7 +65,7 @@ impl Lowering<'_> {
         query: &ast::Query,
         span: ast::Span,
     ) -> Result<sql::Expr> {
-        let expr = Box::new(self.expr(operand)?);
+        let expr = Box::new(self.value(operand)?);
         let (subquery, is_correlated) = self.inner_query(query)?;
         if is_correlated {
             return Err(LowerError::new(LowerErrorKind::NotInQuery, span));
@@ -39,17 +73,41 @@ impl Lowering<'_> {
         Ok(sql::Expr::InSubquery { expr, subquery, negated: true })
     }
 
-    /// Refuses what the engine answers only as a condition.
-    fn check_place(&self, what: &str, span: ast::Span) -> Result<()> {
-        if self.is_output {
-            let what = format!("{what} outside of WHERE, HAVING and ON");
-            return Err(LowerError::unsupported(what, span));
+    /// Lowers a condition: what ON, HAVING and QUALIFY hold.
+    pub(super) fn condition(&mut self, condition: &ast::Expr) -> Result<sql::Expr> {
+        self.at(Place::Condition, condition)
+    }
+
+    /// Lowers an operand.
+    fn value(&mut self, value: &ast::Expr) -> Result<sql::Expr> {
+        self.at(Place::Value, value)
+    }
+
+    pub(super) fn at(&mut self, place: Place, expr: &ast::Expr) -> Result<sql::Expr> {
+        let place = std::mem::replace(&mut self.place, place);
+        let lowered = self.expr(expr);
+        self.place = place;
+        lowered
+    }
+
+    /// Refuses what the engine answers only as a condition, or as one joined by AND and OR.
+    fn check_condition(&self, what: &str, span: ast::Span) -> Result<()> {
+        match self.place {
+            Place::Condition => Ok(()),
+            Place::Negated | Place::Value => {
+                Err(LowerError::unsupported(format!("{what} within an expression"), span))
+            }
+            Place::Output => Err(LowerError::unsupported(
+                format!("{what} outside of WHERE, HAVING and ON"),
+                span,
+            )),
         }
-        Ok(())
     }
 
     pub(super) fn exists(&mut self, query: &ast::Query, span: ast::Span) -> Result<sql::Expr> {
-        self.check_place("EXISTS", span)?;
+        if self.place == Place::Output {
+            self.check_condition("EXISTS", span)?;
+        }
         Ok(sql::Expr::Exists { subquery: self.inner_query(query)?.0, negated: false })
     }
 
@@ -65,10 +123,10 @@ impl Lowering<'_> {
         is_all: bool,
         operand: &ast::Expr,
     ) -> Result<sql::Expr> {
-        let left = Box::new(self.expr(left)?);
+        let left = Box::new(self.value(left)?);
         let right = match &innermost(operand).kind {
             ExprKind::Subquery(query) => {
-                self.check_place("a comparison with ANY or ALL of a query", operand.span)?;
+                self.check_condition("a comparison with ANY or ALL of a query", operand.span)?;
                 Box::new(self.subquery(query)?)
             }
             _ => Box::new(self.expr(innermost(operand))?),
@@ -82,12 +140,15 @@ impl Lowering<'_> {
 
     /// Lowers a query within an expression, and tells whether it depends on columns around it.
     fn inner_query(&mut self, query: &ast::Query) -> Result<(Box<sql::Query>, bool)> {
+        if self.n_queries == MAX_QUERIES {
+            return Err(LowerError::new(LowerErrorKind::TooDeep, query.span));
+        }
+        self.n_queries += 1;
         // What the query refers to outside of itself marks the level below this one as well.
         self.scopes.push(super::Scope::default());
-        let is_negated = std::mem::take(&mut self.is_negated);
         let lowered = self.query(query);
-        self.is_negated = is_negated;
+        self.n_queries -= 1;
         let is_correlated = self.scopes.pop().is_some_and(|scope| scope.is_correlated);
-        Ok((Box::new(lowered?.0), is_correlated))
+        Ok((lowered?.0, is_correlated))
     }
 }

@@ -60,8 +60,10 @@ impl Lowering<'_> {
             _ => None,
         };
         if let Some(columns) = cte {
-            let alias =
-                table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
+            let alias = table
+                .alias
+                .as_ref()
+                .map(|alias| self.table_alias(&alias.name, &alias.columns, &columns));
             let factor = blank::table(vec![self.ident(last)], alias);
             let columns = renamed(columns, alias_columns);
             return self.windowed(factor, Relation { columns, ..named }, name.span);
@@ -70,16 +72,17 @@ impl Lowering<'_> {
             return Err(self.unknown_table(&path, name.span));
         };
         let (query, columns) = self.visible_columns(&shape);
-        let alias = named.name.as_ref().map(|name| self.table_alias(name, alias_columns));
+        let columns = Some(columns);
+        let alias = named.name.as_ref().map(|name| self.table_alias(name, alias_columns, &columns));
         self.add_relation(
-            Relation { columns: renamed(Some(columns), alias_columns), ..named },
+            Relation { columns: renamed(columns, alias_columns), ..named },
             table.span,
         )?;
         Ok(blank::derived(query, alias, false))
     }
 
     /// Returns the query of a table's visible columns within the time window.
-    fn visible_columns(&mut self, shape: &TableShape) -> (sql::Query, Vec<Column>) {
+    fn visible_columns(&mut self, shape: &TableShape) -> (Box<sql::Query>, Vec<Column>) {
         let mut select = blank::select();
         let mut columns = Vec::new();
         for column in &shape.columns {
@@ -105,7 +108,7 @@ impl Lowering<'_> {
             relation: blank::table(reference, None),
             joins: Vec::new(),
         }];
-        (blank::query(sql::SetExpr::Select(Box::new(select))), columns)
+        (blank::query(blank::body(select)), columns)
     }
 
     fn derived_table(
@@ -117,7 +120,10 @@ impl Lowering<'_> {
         let lowered = self.query(query);
         self.bounds = bounds;
         let (query, output) = lowered?;
-        let alias = table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
+        let alias = table
+            .alias
+            .as_ref()
+            .map(|alias| self.table_alias(&alias.name, &alias.columns, &output));
         let names = table.alias.as_ref().map_or(&[][..], |alias| &alias.columns);
         let relation = Relation {
             name: table.alias.as_ref().map(|alias| alias.name.clone()),
@@ -146,9 +152,9 @@ impl Lowering<'_> {
         let lateral = matches!(factor, sql::TableFactor::Derived { lateral: true, .. });
         select.from = vec![sql::TableWithJoins { relation: factor, joins: Vec::new() }];
         self.n_windowed += 1;
-        let alias = relation.name.as_ref().map(|name| self.table_alias(name, &[]));
+        let alias = relation.name.as_ref().map(|name| self.table_alias(name, &[], &None));
         self.add_relation(relation, span)?;
-        Ok(blank::derived(blank::query(sql::SetExpr::Select(Box::new(select))), alias, lateral))
+        Ok(blank::derived(blank::query(blank::body(select)), alias, lateral))
     }
 
     fn table_function(
@@ -157,7 +163,8 @@ impl Lowering<'_> {
         arguments: &[ast::Argument],
         table: &ast::Table,
     ) -> Result<sql::TableFactor> {
-        let alias = table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns));
+        let alias =
+            table.alias.as_ref().map(|alias| self.table_alias(&alias.name, &alias.columns, &None));
         if table.is_lateral {
             return Err(LowerError::unsupported("LATERAL with a table function", table.span));
         }
@@ -171,8 +178,8 @@ impl Lowering<'_> {
             }
             exprs.push(self.expr(&argument.value)?);
         }
-        let own_name = table.alias.as_ref().map_or(name.parts.last(), |alias| Some(&alias.name));
-        self.add_relation(Relation { name: own_name.cloned(), ..Relation::default() }, table.span)?;
+        let name_given = table.alias.as_ref().map(|alias| alias.name.clone());
+        self.add_relation(Relation { name: name_given, ..Relation::default() }, table.span)?;
         if let [name] = name.parts.as_slice()
             && name.normalized() == "unnest"
         {
@@ -196,8 +203,16 @@ impl Lowering<'_> {
         Ok(factor)
     }
 
-    fn table_alias(&self, name: &ast::Ident, columns: &[ast::Ident]) -> sql::TableAlias {
-        sql::TableAlias { columns: self.alias_columns(columns), ..blank::alias(self.ident(name)) }
+    fn table_alias(
+        &self,
+        name: &ast::Ident,
+        columns: &[ast::Ident],
+        output: &Output,
+    ) -> sql::TableAlias {
+        sql::TableAlias {
+            columns: self.alias_columns(columns, output),
+            ..blank::alias(self.ident(name))
+        }
     }
 
     /// Puts a relation in sight of the SELECT being lowered.

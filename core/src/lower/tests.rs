@@ -132,7 +132,7 @@ fn tables_become_queries_of_their_visible_columns() {
         "SELECT sessions.user FROM (VPN) AS sessions",
     );
     check("SELECT vpn.sessions.* FROM vpn.sessions", "SELECT sessions.* FROM (VPN) AS sessions");
-    check("SELECT 1 FROM vpn AS v (a, b)", "SELECT 1 FROM (VPN) AS v (a, b)");
+    check("SELECT 1 FROM vpn AS v (a, b)", "SELECT 1 FROM (VPN) AS v (a, b, \"start\", \"end\")");
     check("SELECT 1 FROM vpn, users", "SELECT 1 FROM (VPN) AS vpn, (USERS) AS users");
 }
 
@@ -232,12 +232,29 @@ fn chains_are_balanced_and_equalities_folded() {
         "SELECT 1 WHERE a = 1 OR b = 2 OR A = 3 OR 4 = a",
         "SELECT 1 WHERE a IN (1, 3, 4) OR b = 2",
     );
+    check("SELECT 1 WHERE a = 1 OR a = 'x' OR a = 'y'", "SELECT 1 WHERE a = 1 OR a IN ('x', 'y')");
     check(
         "SELECT 1 WHERE (a = 1 OR a = 2) AND NOT (b OR c)",
         "SELECT 1 WHERE (a IN (1, 2)) AND NOT (b OR c)",
     );
     let text = format!("SELECT 1 WHERE {}", vec!["a > 1"; 10_000].join(" AND "));
     assert!(lower(&query(&text), &context(&text)).is_ok());
+}
+
+#[test]
+fn signs_and_negations_come_to_one() {
+    check("SELECT 1 WHERE - - + -a = 1 AND - -b = 2", "SELECT 1 WHERE -a = 1 AND +b = 2");
+    check("SELECT 1 WHERE NOT NOT NOT a AND NOT NOT b", "SELECT 1 WHERE NOT a AND NOT NOT b");
+}
+
+#[test]
+fn queries_within_expressions_nest_to_a_limit() {
+    let nested =
+        |depth: usize| format!("SELECT {}1{}", "(SELECT ".repeat(depth), ")".repeat(depth));
+    let text = nested(12);
+    assert!(lower(&query(&text), &context(&text)).is_ok());
+    let message = "queries nested within expressions exceed the limit of 12 levels";
+    check_error(&nested(13), message, "SELECT 1");
 }
 
 #[test]
@@ -293,6 +310,26 @@ fn columns_are_named_by_their_words_and_repeated_names_are_numbered() {
 fn escape_characters_become_backslashes() {
     check("SELECT 1 WHERE a LIKE 'x!%_!!' ESCAPE '!'", "SELECT 1 WHERE a LIKE 'x\\%_\\!'");
     check("SELECT 1 WHERE a LIKE 'x\\%' ESCAPE '\\'", "SELECT 1 WHERE a LIKE 'x\\%'");
+}
+
+#[test]
+fn queries_within_expressions_stand_where_unknown_counts_as_false() {
+    check("SELECT 1 WHERE a OR b IN (SELECT 1)", "SELECT 1 WHERE a OR b IN (SELECT 1)");
+    check("SELECT 1 WHERE b > ANY (SELECT 1)", "SELECT 1 WHERE b > ANY(SELECT 1)");
+    check("SELECT 1 WHERE NOT EXISTS (SELECT 1)", "SELECT 1 WHERE NOT EXISTS (SELECT 1)");
+    let message = "IN (query) within an expression is not supported yet";
+    check_error("SELECT 1 WHERE (a IN (SELECT 1)) = false", message, "a IN (SELECT 1)");
+    check_error("SELECT 1 WHERE coalesce(a IN (SELECT 1), b)", message, "a IN (SELECT 1)");
+}
+
+#[test]
+fn similar_to_is_a_regular_expression() {
+    check("SELECT 1 WHERE a NOT SIMILAR TO 'x%'", "SELECT 1 WHERE a !~ '^(?s:x.*)$'");
+    check_error(
+        "SELECT 1 WHERE a SIMILAR TO b",
+        "SIMILAR TO or ESCAPE with a pattern that is no text is not supported yet",
+        "b",
+    );
 }
 
 #[test]

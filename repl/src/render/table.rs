@@ -1,5 +1,6 @@
 //! Rows in columns, for people.
-//! The first rows decide how wide the columns are; what comes later is printed as it comes. A table
+//! The first rows decide how wide the columns are; later ones are printed as they come, and may stand
+//! out where the screen has room. A table
 //! that is too wide first loses the ends of its long texts, marked `…`, and then its last columns,
 //! named below it. Numbers and times are never cut.
 
@@ -32,6 +33,8 @@ pub(super) struct Table {
     columns: Vec<Column>,
     /// How many columns, from the first on, are shown.
     n_shown: usize,
+    /// How much wider a row may be than those that decided the widths.
+    slack: usize,
     kept: Vec<RecordBatch>,
     n_kept_rows: usize,
     is_open: bool,
@@ -61,6 +64,7 @@ impl Table {
             paint: Paint::new(layout.is_coloured),
             columns: schema.fields().iter().map(column).collect(),
             n_shown: schema.fields().len(),
+            slack: 0,
             kept: Vec::new(),
             n_kept_rows: 0,
             is_open: false,
@@ -83,6 +87,9 @@ impl Table {
             }
         }
         self.n_shown = fit(&mut self.columns, self.layout.width);
+        let shown = &self.columns[..self.n_shown];
+        let total: usize = shown.iter().map(|column| column.width + GAP.len()).sum();
+        self.slack = self.layout.width.saturating_add(GAP.len()).saturating_sub(total);
         if self.layout.follows_output {
             out.write_all(b"\n")?;
         }
@@ -92,8 +99,10 @@ impl Table {
 
     fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
         let shown = &self.columns[..self.n_shown];
-        let names: Vec<String> =
-            shown.iter().map(|column| aligned(&column.name, "1", column, self.paint)).collect();
+        let names: Vec<String> = shown
+            .iter()
+            .map(|column| aligned(&cut(&column.name, column.width), "1", column, self.paint))
+            .collect();
         let rules: Vec<String> = shown.iter().map(|column| "─".repeat(column.width)).collect();
         writeln!(out, "{}", names.join(GAP).trim_end())?;
         writeln!(out, "{}", self.paint.paint("2", &rules.join(GAP)))
@@ -103,6 +112,7 @@ impl Table {
         let mut line = String::new();
         for row in 0..batch.num_rows() {
             line.clear();
+            let mut slack = self.slack;
             let shown = self.columns.iter().zip(batch.columns()).take(self.n_shown);
             for (idx, (column, array)) in shown.enumerate() {
                 if idx > 0 {
@@ -110,7 +120,11 @@ impl Table {
                 }
                 let value = read(array, row);
                 let style = if value == Value::Null { "2" } else { "" };
-                let text = value.human_text(self.layout.time_zone);
+                let mut text = value.human_text(self.layout.time_zone);
+                if !column.is_whole_only {
+                    text = cut(&text, column.width.saturating_add(slack));
+                }
+                slack = slack.saturating_sub(text.width().saturating_sub(column.width));
                 line.push_str(&aligned(&text, style, column, self.paint));
             }
             writeln!(out, "{}", line.trim_end())?;
@@ -210,9 +224,8 @@ fn fit(columns: &mut [Column], width: usize) -> usize {
 
 /// Returns `text` in the width of its column, in a style if there is one.
 fn aligned(text: &str, style: &str, column: &Column, paint: Paint) -> String {
-    let text = if column.is_whole_only { text.to_owned() } else { cut(text, column.width) };
     let padding = " ".repeat(column.width.saturating_sub(text.width()));
-    let text = if style.is_empty() { text } else { paint.paint(style, &text) };
+    let text = if style.is_empty() { text.to_owned() } else { paint.paint(style, text) };
     if column.is_right_aligned { padding + &text } else { text + &padding }
 }
 

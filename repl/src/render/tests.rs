@@ -263,16 +263,16 @@ fn a_long_table_streams_in_the_widths_of_its_begin() {
         ("n", Arc::new(Int64Array::from(vec![7; 1_000]))),
     ]);
     let later = batch(vec![
-        ("name", Arc::new(StringArray::from(vec!["abcdef"]))),
-        ("n", Arc::new(Int64Array::from(vec![123]))),
+        ("name", Arc::new(StringArray::from(vec!["abcdef", "abcdefghijklmnop"]))),
+        ("n", Arc::new(Int64Array::from(vec![123, 1]))),
     ]);
     let mut out = Vec::new();
-    let mut table = renderer(&first.schema(), &layout(Format::Table));
+    let mut table = renderer(&first.schema(), &Layout { width: 12, ..layout(Format::Table) });
     table.rows(&first, &mut out).unwrap();
     assert!(out.len() > 1_000, "printed as soon as the widths are known");
     out.clear();
     table.rows(&later, &mut out).unwrap();
-    assert_eq!(String::from_utf8(out).unwrap(), "abc…  123\n");
+    assert_eq!(String::from_utf8(out).unwrap(), "abcdef  123\nabcdefgh…  1\n");
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(super) enum Value<'a> {
     Timestamp(i64),
     /// Microseconds.
     Duration(i64),
-    List(Vec<Value<'a>>),
-    Record(Vec<(&'a str, Value<'a>)>),
+    List(Vec<Self>),
+    Record(Vec<(&'a str, Self)>),
 }
 
 /// Returns the word for a column's type. All widths of integers are `int64`, of floats `float64`.

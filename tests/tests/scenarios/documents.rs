@@ -70,3 +70,19 @@ fn configurations_are_accepted() {
         }
     }
 }
+
+#[test]
+fn example_queries_run() {
+    let world = World::seeded();
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/queries");
+    let mut n_files = 0;
+    for entry in std::fs::read_dir(directory).expect("the examples are there") {
+        let path = entry.expect("the entry can be read").path();
+        let sql = std::fs::read_to_string(&path).expect("the example is text");
+        let answer = world.run(&sql);
+        assert!(answer.error.is_none(), "{}: {:?}", path.display(), answer.error);
+        assert!(!answer.columns.is_empty(), "{}", path.display());
+        n_files += 1;
+    }
+    assert!(n_files >= 3);
+}
