@@ -82,11 +82,19 @@ pub(crate) fn table_columns(table: &Table, plugin: &str, connection: &str) -> Ve
 
 /// Returns the Arrow schema of some columns.
 pub(crate) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
-    let fields: Vec<Field> = columns
-        .into_iter()
-        .map(|column| Field::new(&column.name, data_type(column.column_type), column.nullable))
-        .collect();
+    let fields: Vec<Field> = columns.into_iter().map(field_of).collect();
     Arc::new(Schema::new(fields))
+}
+
+/// Returns the Arrow field of a column. JSON is text that says so by Arrow's canonical extension.
+fn field_of(column: &Column) -> Field {
+    let field = Field::new(&column.name, data_type(column.column_type), column.nullable);
+    match column.column_type {
+        ColumnType::Json => field.with_metadata(
+            [("ARROW:extension:name".to_owned(), "arrow.json".to_owned())].into(),
+        ),
+        _ => field,
+    }
 }
 
 /// Returns the Arrow type of a column type.

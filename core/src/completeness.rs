@@ -132,7 +132,10 @@ impl Ledger {
     }
 
     /// Writes why a scan failed; the first failure decides the statement.
-    pub fn fail(&self, error: Error) {
+    pub fn fail(&self, id: EntryId, gap: Gap, error: Error) {
+        if let Some(entry) = lock(&self.entries).get_mut(id.0) {
+            entry.gaps = vec![gap];
+        }
         lock(&self.failure).get_or_insert(error);
     }
 

@@ -90,7 +90,7 @@ impl Connection {
         let config = &self.config;
         let base_url = config.base_url.clone().or_else(|| manifest.base_url.default.clone());
         let base_url = base_url.ok_or_else(|| {
-            Error::Config(config_error(config, "has no `base_url`".to_owned(), None))
+            Error::Config(config_error(config, "no `base_url` is set".to_owned(), None))
         })?;
         let options = HttpOptions {
             known_suffixes: manifest.base_url.known_suffixes.clone(),
@@ -179,7 +179,7 @@ impl Connection {
             .iter()
             .any(|known| known.name == option && known.secret);
         let Some(value) = self.config.options.get(option) else {
-            let message = format!("needs the option `{option}`");
+            let message = format!("option `{option}` is needed and not set");
             return Err(Error::Config(config_error(&self.config, message, None)));
         };
         let allows_inline = !is_secret || self.allows_inline_secrets;
@@ -231,7 +231,7 @@ fn options_for_plugin(
         if let Some(default) = &option.default {
             options.insert(option.name.clone(), default.clone());
         } else if option.required {
-            let message = format!("plugin `{}` needs the option `{}`", config.plugin, option.name);
+            let message = format!("option `{}` is needed and not set", option.name);
             let hint =
                 (!option.doc.is_empty()).then(|| format!("`{}`: {}", option.name, option.doc));
             faults.push(config_error(config, message, hint));

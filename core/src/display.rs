@@ -19,6 +19,16 @@ pub fn escape_controls(text: &str) -> String {
     safe
 }
 
+/// Returns a size as people read it, such as `512 MB`, in powers of 1,000.
+pub fn size(bytes: usize) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)];
+    match units.into_iter().find(|(_, factor)| bytes >= *factor) {
+        None => format!("{bytes} bytes"),
+        Some((unit, factor)) if bytes % factor == 0 => format!("{} {unit}", bytes / factor),
+        Some((unit, factor)) => format!("{:.1} {unit}", bytes as f64 / factor as f64),
+    }
+}
+
 /// Tells whether a character is a control or changes the direction of text.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
@@ -29,7 +39,14 @@ fn is_unsafe(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::escape_controls;
+    use super::{escape_controls, size};
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size(999), "999 bytes");
+        assert_eq!(size(2_000_000), "2 MB");
+        assert_eq!(size(1_500_000_000), "1.5 GB");
+    }
 
     #[test]
     fn escapes_what_moves_the_cursor_and_keeps_the_rest() {

@@ -61,7 +61,7 @@ pub enum Error {
         message: String,
     },
     /// The statement needs more memory than it may have.
-    #[error("the query needs more memory than the limit of {limit_bytes} bytes: {message}")]
+    #[error("the query needs more memory than the limit of {}: {message}", crate::display::size(*limit_bytes))]
     Memory {
         /// The limit.
         limit_bytes: usize,

@@ -143,13 +143,14 @@ impl Run<'_> {
     }
 
     fn fail(&self, error: WireError) -> DataFusionError {
+        let gap = Gap { reason: error.code, message: error.message.clone() };
         let error = Error::Scan {
             connection: self.plan.connection.config.name.clone(),
             table: self.plan.request.table.clone(),
             error,
         };
         let message = error.to_string();
-        self.plan.context.ledger.fail(error);
+        self.plan.context.ledger.fail(self.entry, gap, error);
         DataFusionError::Execution(message)
     }
 

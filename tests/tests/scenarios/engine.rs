@@ -45,7 +45,7 @@ fn a_join_larger_than_the_memory_limit_says_so() {
     let answer = ask_with(config, sql);
     let Some(error) = answer.error else { panic!("the limit was kept by nobody") };
     assert!(matches!(error, Error::Memory { .. }), "{error}");
-    assert!(error.to_string().contains("limit of 2000000 bytes"), "{error}");
+    assert!(error.to_string().contains("limit of 2 MB"), "{error}");
 }
 
 #[test]

@@ -491,11 +491,16 @@ fn check(world: &World, switches: &Switches, queries: &[(Window, Condition)]) {
     for pushdown in ["on", "off"] {
         world.run(&format!("SET pushdown = {pushdown}"));
         let ask = |sql: &str| complete(world.run(sql), &format!("pushdown {pushdown}: {sql}"));
+        // Unpushed, the rows alone are asked for: all else is the engine's and the same both ways.
+        let is_pushed = pushdown == "on";
         for query in queries {
             let (from, found) = (table(query), passing(query));
             let sql = format!("SELECT id FROM {from}");
             assert_eq!(sorted(ask(&sql)), ids(&found), "pushdown {pushdown}: {sql}");
 
+            if !is_pushed {
+                continue;
+            }
             let sql = format!("SELECT count(*) FROM {from}");
             assert_eq!(ask(&sql), [[found.len().to_string()]], "pushdown {pushdown}: {sql}");
 
@@ -506,7 +511,8 @@ fn check(world: &World, switches: &Switches, queries: &[(Window, Condition)]) {
             users.dedup();
             assert_eq!(sorted(ask(&sql)), users, "pushdown {pushdown}: {sql}");
 
-            for limit in [1, 3] {
+            let limit = 2;
+            {
                 let sql = format!("SELECT id FROM {from} LIMIT {limit}");
                 let some = ask(&sql);
                 assert_eq!(some.len(), found.len().min(limit), "pushdown {pushdown}: {sql}");
@@ -519,6 +525,9 @@ fn check(world: &World, switches: &Switches, queries: &[(Window, Condition)]) {
             }
         }
         let [one, other, ..] = queries else { continue };
+        if !is_pushed {
+            continue;
+        }
         let (left, right) = (passing(one), passing(other));
         let same_user = |a: &Shown, b: &Shown| a.user.is_some() && a.user == b.user;
 
@@ -580,13 +589,48 @@ fn check(world: &World, switches: &Switches, queries: &[(Window, Condition)]) {
     assert!(world.emulator.violations().is_empty());
 }
 
+/// What happens to a session in the middle of a scan.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// It closes, if it is open.
+    Closes,
+    /// Its record is touched.
+    Touched,
+    /// Another one begins.
+    Begins,
+}
+
+impl Event {
+    fn happen(self, records: &mut Vec<SessionRecord>, which: usize) -> Option<SessionRecord> {
+        let just_now = ago(1);
+        let n_records = records.len();
+        let record = match self {
+            Self::Begins => {
+                let id = format!("new{n_records}");
+                let mut record = SessionRecord::active(&id, "ann", just_now);
+                record.created_at = just_now;
+                records.push(record);
+                return records.last().cloned();
+            }
+            Self::Closes | Self::Touched => records.get_mut(which % n_records)?,
+        };
+        match self {
+            Self::Closes if record.status == Status::Active && record.start.is_some() => {
+                record.close(just_now);
+            }
+            _ => record.touch(just_now),
+        }
+        Some(record.clone())
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn rows_are_those_of_the_model(
         sessions in sessions(),
-        queries in prop::collection::vec((window(), condition()), 3),
+        queries in prop::collection::vec((window(), condition()), 2),
         switches in switches(),
     ) {
         let world = World::of(sessions);
@@ -594,4 +638,214 @@ proptest! {
         world.emulator.set_switches(move |current| *current = set);
         check(&world, &switches, &queries);
     }
+
+    /// A session that would be an answer before a change and after it is one; one that never would
+    /// be is none.
+    #[test]
+    fn sessions_that_change_while_they_are_read(
+        sessions in sessions(),
+        query in (window(), condition()),
+        switches in switches(),
+        events in prop::collection::vec(
+            (1..6_usize, 0..20_usize, prop::sample::select(vec![Event::Closes, Event::Closes, Event::Touched, Event::Begins])),
+            1..5,
+        ),
+        limits_pages in any::<bool>(),
+    ) {
+        let mut switches = switches;
+        if limits_pages {
+            switches.page_cap = Some(2);
+        }
+        let world = World::of(sessions);
+        let set = switches.clone();
+        world.emulator.set_switches(move |current| *current = set);
+        let (window, condition) = &query;
+        let sql = format!("SELECT id FROM openvpn{} WHERE {}", window.sql(), condition.sql());
+        let mut records = world.emulator.sessions();
+        let mut states: Vec<Vec<Shown>> = vec![shown(&world, &switches)];
+        let mut events = events;
+        events.sort_by_key(|(number, ..)| *number);
+        for (number, which, event) in events {
+            if let Some(changed) = event.happen(&mut records, which) {
+                world.emulator.on_request(number, move |api| api.upsert(changed));
+            }
+            let is_hidden = |record: &SessionRecord| hides_end(&record.id, &switches);
+            states.push(records.iter().map(|record| Shown::of(record, is_hidden(record))).collect());
+        }
+        let found: Vec<String> =
+            complete(world.run(&sql), &sql).into_iter().map(|row| row[0].clone()).collect();
+        let passes = |row: &Shown| window.holds(row) && condition.truth(row) == Some(true);
+        let state_of = |id: &str, state: &[Shown]| state.iter().find(|row| row.id == id).cloned();
+        for record in &records {
+            let seen: Vec<Option<Shown>> =
+                states.iter().map(|state| state_of(&record.id, state)).collect();
+            let n_found = found.iter().filter(|id| **id == record.id).count();
+            let always = seen.iter().all(|row| row.as_ref().is_some_and(passes));
+            let never = !seen.iter().any(|row| row.as_ref().is_some_and(passes));
+            prop_assert!(n_found <= 1, "{}: {} twice", sql, record.id);
+            prop_assert!(!always || n_found == 1, "{}: {} is missing", sql, record.id);
+            prop_assert!(!never || n_found == 0, "{}: {} is there", sql, record.id);
+        }
+    }
+
+    /// Sessions from before the history: an answer that says nothing of a gap lacks none but what
+    /// the provider never shows, an open session whose record is older than the history.
+    #[test]
+    fn what_the_history_lacks_is_a_gap(
+        sessions in prop::collection::vec((0..300_i64, 0..300_i64, 0..3_u8, slack()), 1..16),
+        bound in 0..260_i64,
+        shape in 0..8_u8,
+        status in prop::sample::select(vec!["", " AND status = 'ACTIVE'", " AND status <> 'ACTIVE'", " AND status IN ('ACTIVE', 'COMPLETED')", " AND status IN ('COMPLETED', 'FAILED')"]),
+        switches in switches(),
+        real_days in prop::sample::select(vec![7_i64, 30]),
+        is_v1 in any::<bool>(),
+    ) {
+        let hour = 3_600_000;
+        let records: Vec<SessionRecord> = sessions.iter().enumerate().map(|(n, (one, other, kind, off))| {
+            let (began, ended) = (ago(one.max(other) * hour), ago(one.min(other) * hour));
+            let id = format!("s{n:02}");
+            let mut record = match kind {
+                0 => SessionRecord::active(&id, "ann", began),
+                1 => SessionRecord::failed(&id, "ann", began),
+                _ => SessionRecord::completed(&id, "ann", began, ended),
+            };
+            let off = |at: DateTime<Utc>| (at + TimeDelta::milliseconds(*off)).min(ago(1));
+            record.created_at = off(record.created_at);
+            record.updated_at = off(record.updated_at);
+            record
+        }).collect();
+        let mut world = World::of(records);
+        if is_v1 {
+            world.configure("api_version = \"v1\"");
+        }
+        let switches = Switches {
+            closed_without_end: None,
+            history: Some(TimeDelta::days(if is_v1 { real_days } else { 7 })),
+            ..switches
+        };
+        let kept = ago(switches.history.map_or(0, |history| history.num_milliseconds()) - 900_000);
+        let set = switches.clone();
+        world.emulator.set_switches(move |current| *current = set);
+        let (at, later) = (bound * hour, (bound - 24).max(0) * hour);
+        let time = |is_end, op, ms| Condition::Time { is_end, op, ms, is_swapped: false };
+        let both = |a, b| Condition::And(Box::new(a), Box::new(b));
+        let any = Condition::IsNull { column: "id", is_negated: true };
+        let (window, condition) = match shape {
+            0 => (Window::None, time(false, Op::AtLeast, at)),
+            1 => (Window::None, both(time(false, Op::Greater, at), time(false, Op::Less, later))),
+            2 => (Window::None, time(true, Op::AtLeast, at)),
+            3 => (Window::None, both(time(true, Op::Greater, at), time(true, Op::AtMost, later))),
+            4 => (Window::Since(at), any),
+            5 if later < at => (Window::Between(at, later), any),
+            6 => (Window::At(at), any),
+            _ => (Window::Since(at), time(false, Op::AtLeast, later)),
+        };
+        let any_sql = condition.sql();
+        let sql = format!("SELECT id FROM openvpn{} WHERE {any_sql}{status}", window.sql());
+        for run in 0..2 {
+            let answer = world.run(&sql);
+            prop_assert!(answer.error.is_none(), "{}: {:?}", sql, answer.error);
+            let has_gap = !answer.completeness.is_complete();
+            let found: Vec<&str> = answer.rows.iter().map(|row| row[0].as_str()).collect();
+            for record in world.emulator.sessions() {
+                let row = Shown::of(&record, false);
+                let is_time = matches!(condition, Condition::IsNull { .. }) || condition.truth(&row) == Some(true);
+                let is_status = match status {
+                    "" => true,
+                    " AND status = 'ACTIVE'" => row.status == Status::Active,
+                    " AND status <> 'ACTIVE'" => row.status != Status::Active,
+                    " AND status IN ('ACTIVE', 'COMPLETED')" => row.status != Status::Failed,
+                    _ => row.status != Status::Active,
+                };
+                let passes = window.holds(&row) && is_time && is_status;
+                let is_found = found.contains(&&*row.id);
+                prop_assert!(passes || !is_found, "{}: {} is there", sql, row.id);
+                let is_unseen = row.status == Status::Active && record.updated_at < kept;
+                prop_assert!(
+                    !passes || is_found || has_gap || is_unseen,
+                    "run {}, {}: {} is missing", run, sql, row.id
+                );
+            }
+        }
+    }
+}
+
+/// Bounds without offset are meant in the query's zone, however the text comes to be compared.
+#[test]
+fn texts_are_times_of_the_zone_in_every_place() {
+    let world = World::of(vec![
+        SessionRecord::active("before", "ann", instant("2026-03-13T14:59:59Z")),
+        SessionRecord::active("after", "ann", instant("2026-03-13T15:00:00Z")),
+        SessionRecord::active("utc", "ann", instant("2026-03-14T00:00:00Z")),
+    ]);
+    world.run("SET time_zone = 'Asia/Tokyo'");
+    for condition in [
+        "start >= '2026-03-14'",
+        "start >= DATE '2026-03-14'",
+        "start >= '2026-03-14'::timestamp",
+        "start >= (SELECT '2026-03-14')",
+        "start >= ANY(ARRAY['2026-03-14'])",
+        "start >= CAST('2026-03-14' AS TEXT)",
+        "start >= '2026-03-' || '14'",
+        "start = greatest(start, '2026-03-14')",
+        "start >= (CASE WHEN user = 'ann' THEN '2026-03-14' ELSE '2026-03-15' END)",
+        "start >= to_timestamp('2026-03-14')",
+        "EXISTS (SELECT 1 FROM (VALUES ('2026-03-14')) v(t) WHERE start >= v.t)",
+        "start::date = '2026-03-14'",
+    ] {
+        let sql = format!("SELECT id FROM openvpn WHERE {condition}");
+        let answer = world.run(&sql);
+        // An error is as good: what must not happen is another zone.
+        if answer.error.is_none() {
+            let mut ids: Vec<_> = answer.rows.iter().map(|row| row[0].as_str()).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, ["after", "utc"], "{condition}");
+        }
+    }
+}
+
+/// Rows that end because the engine ended are not the rows of the query.
+#[test]
+fn an_engine_that_ends_takes_no_rows_away() {
+    let World { emulator, engine, clock: _clock } = World::seeded();
+    let n_all = emulator.sessions().len();
+    emulator.set_switches(|switches| switches.page_cap = Some(1));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(async {
+        let sql = "SELECT id FROM openvpn";
+        let statements = engine.parse(sql).expect("the query is right");
+        let mut outcome = engine
+            .execute(sql, &statements[0], &Default::default())
+            .await
+            .expect("the query is right");
+        let mut n_rows = 0;
+        let first = outcome.next().await.expect("there are rows").expect("the provider answers");
+        n_rows += first.num_rows();
+        drop(engine);
+        let mut error = None;
+        while let Some(batch) = outcome.next().await {
+            match batch {
+                Ok(batch) => n_rows += batch.num_rows(),
+                Err(failure) => error = Some(failure),
+            }
+        }
+        let is_whole = outcome.completeness().is_complete() && error.is_none();
+        assert!(!is_whole || n_rows >= n_all, "{n_rows} of {n_all} rows, said to be all");
+    });
+}
+
+/// Who joins nothing asks nothing of the other side.
+#[test]
+fn an_empty_side_of_a_join_asks_nothing_of_the_other() {
+    let world = World::seeded();
+    let answer = world.run(
+        "SELECT a.id FROM openvpn a JOIN openvpn b ON a.user = b.user \
+         WHERE a.start >= now() - 1h AND a.user = 'nobody' AND b.start >= now() - 48h",
+    );
+    assert!(answer.error.is_none() && answer.rows.is_empty(), "{answer:?}");
+    let requests = world.requests();
+    assert!(requests.len() <= 1, "{requests:#?}");
 }
