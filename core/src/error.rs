@@ -223,16 +223,18 @@ pub fn did_you_mean(candidates: &[String]) -> Option<String> {
     }
 }
 
-/// Returns the names most like `name`, best first: at most three, none much worse than the best.
+/// Returns the names nearest to `name` by edits, at most three, the nearest first. Names that take
+/// more edits than a typing error are left out.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut scored: Vec<(f64, &str)> = names
+    let name = name.to_lowercase();
+    let mut near: Vec<(usize, &str)> = names
         .into_iter()
-        .map(|known| (strsim::jaro_winkler(&name.to_lowercase(), known), known))
-        .filter(|(score, _)| *score >= 0.8)
+        .map(|known| (strsim::damerau_levenshtein(&name, known), known))
+        .filter(|(distance, known)| *distance <= 1 + name.len().min(known.len()) / 4)
         .collect();
-    scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    scored.dedup_by(|(_, a), (_, b)| a == b);
-    let best = scored.first().map_or(0.0, |(score, _)| *score);
-    let near = scored.into_iter().take_while(|(score, _)| *score > best - 0.05);
+    near.sort_unstable();
+    near.dedup();
+    let best = near.first().map_or(0, |(distance, _)| *distance);
+    let near = near.into_iter().take_while(|(distance, _)| *distance == best);
     near.take(3).map(|(_, known)| known.to_owned()).collect()
 }

@@ -2,11 +2,14 @@
 
 mod duration_math;
 mod open_during;
+mod read_instant;
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
+
+pub(crate) use read_instant::read_instant;
 
 /// The name of the function that a time window is lowered to.
 pub(crate) const OPEN_DURING: &str = "open_during";

@@ -11,7 +11,7 @@ use datafusion::logical_expr::Expr;
 use sessionql_plugin_abi::message::{Bound, Filter, FilterOp};
 
 use crate::columns::{ColumnSource, TableColumn};
-use constraint::{ColumnConstraint, read};
+use constraint::{ColumnConstraint, is_never_true, read};
 
 /// What can be pushed of a list of conjuncts.
 #[derive(Debug, Default, PartialEq)]
@@ -40,7 +40,7 @@ pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: b
     let mut pushable = Pushable::default();
     for (conjunct_idx, conjunct) in conjuncts.iter().enumerate() {
         // The optimizer leaves `a = 1 AND a = 2` as `a IS NULL AND NULL`.
-        if let Expr::Literal(ScalarValue::Boolean(None | Some(false)), _) = conjunct {
+        if is_never_true(conjunct) {
             pushable.is_contradiction = true;
             continue;
         }

@@ -171,7 +171,7 @@ impl ExecutionPlan for ScanExec {
         _partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        Ok(run::start(Arc::clone(&self.plan), self.fetch, self.schema(), &context))
+        Ok(run::stream(Arc::clone(&self.plan), self.fetch, self.schema(), &context))
     }
 }
 

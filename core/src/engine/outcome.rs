@@ -39,8 +39,10 @@ pub struct Outcome {
 
 #[derive(Debug)]
 enum Rows {
-    /// Rows of a running query.
-    Running(mpsc::Receiver<Result<RecordBatch, Error>>),
+    /// Rows of a running query; `None` is its end. A channel that closes without one lost rows.
+    Running(mpsc::Receiver<Option<Result<RecordBatch, Error>>>),
+    /// All is said.
+    Ended,
     /// Rows that were there from the start.
     Ready(std::vec::IntoIter<RecordBatch>),
 }
@@ -73,8 +75,18 @@ impl Outcome {
     /// The first failure of a scan, of an expression, or of the deadline; rows end with it.
     pub async fn next(&mut self) -> Option<Result<RecordBatch, Error>> {
         match &mut self.rows {
-            Rows::Running(receiver) => receiver.recv().await,
+            Rows::Running(receiver) => {
+                let next = match receiver.recv().await {
+                    Some(next) => next,
+                    None => Some(Err(Error::Cancelled)),
+                };
+                if !matches!(next, Some(Ok(_))) {
+                    self.rows = Rows::Ended;
+                }
+                next
+            }
             Rows::Ready(batches) => batches.next().map(Ok),
+            Rows::Ended => None,
         }
     }
 
@@ -131,8 +143,7 @@ pub(super) fn run(
                     rows.map_err(|error| run_error(&running, memory_limit_bytes, &error))
                 }),
             };
-            let Some(next) = next else { return };
-            let is_last = next.is_err();
+            let is_last = !matches!(next, Some(Ok(_)));
             if sender.send(next).await.is_err() || is_last {
                 return;
             }

@@ -88,6 +88,7 @@ pub(super) async fn prepare(
             since: settings.since,
             until: settings.until,
             parameters: HashMap::new(),
+            functions: &EngineFunctions(&shared.state),
         },
     );
     if let Some(failure) = tables.take_failure() {
@@ -116,6 +117,25 @@ pub(super) async fn prepare(
     let warnings =
         warnings.into_iter().map(|(message, span)| Warning { message, span: Some(span) }).collect();
     Ok(Prepared { plan, state, warnings, not_monotone })
+}
+
+/// The functions of the engine, and those that only lowering knows.
+struct EngineFunctions<'a>(&'a SessionState);
+
+impl lower::Functions for EngineFunctions<'_> {
+    fn has(&self, name: &str) -> bool {
+        let state = self.0;
+        state.scalar_functions().contains_key(name)
+            || state.aggregate_functions().contains_key(name)
+            || state.window_functions().contains_key(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let state = self.0;
+        let scalars = state.scalar_functions().keys();
+        let names = scalars.chain(state.aggregate_functions().keys());
+        names.chain(state.window_functions().keys()).cloned().collect()
+    }
 }
 
 /// Returns what the engine said of a query in our words, with its place in the text.

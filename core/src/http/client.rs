@@ -117,6 +117,11 @@ impl Client {
         Ok((Self { inner: Arc::new(inner) }, notes))
     }
 
+    /// Returns a text as one line without the connection's secrets, wherever it came from.
+    pub fn redact(&self, text: &str) -> String {
+        self.inner.redactor.text(text)
+    }
+
     /// Sends one request; returns when its whole answer has arrived and was verified.
     ///
     /// # Errors

@@ -147,3 +147,14 @@ pub(super) fn binary(left: sql::Expr, op: sql::BinaryOperator, right: sql::Expr)
 pub(super) fn nested(expr: sql::Expr) -> sql::Expr {
     sql::Expr::Nested(Box::new(expr))
 }
+
+/// Returns the truth value that is neither true nor false.
+pub(super) fn unknown() -> sql::Expr {
+    sql::Expr::Cast {
+        kind: sql::CastKind::Cast,
+        expr: Box::new(sql::Expr::value(sql::Value::Null)),
+        data_type: sql::DataType::Boolean,
+        array: false,
+        format: None,
+    }
+}

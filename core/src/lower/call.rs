@@ -3,13 +3,15 @@
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, Arguments, FrameBound, FrameUnits, Over};
 
-use super::{LowerError, Lowering, Result, blank};
+use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
+use crate::error::nearest;
 
 impl Lowering<'_> {
     pub(super) fn function(&mut self, function: &ast::Function) -> Result<sql::Expr> {
         if let Some(constant) = self.clock_call(function)? {
             return Ok(constant);
         }
+        self.check_function(&function.name)?;
         let name = function.name.parts.iter().map(|part| self.ident(part)).collect();
         let mut lowered = blank::function(name, Vec::new());
         lowered.args = sql::FunctionArguments::List(self.arguments(&function.arguments)?);
@@ -31,6 +33,17 @@ impl Lowering<'_> {
             }
         };
         Ok(sql::Expr::Function(lowered))
+    }
+
+    fn check_function(&self, name: &ast::ObjectName) -> Result<()> {
+        let parts: Vec<String> = name.parts.iter().map(ast::Ident::normalized).collect();
+        let found = parts.join(".");
+        if self.context.functions.has(&found) {
+            return Ok(());
+        }
+        let known = self.context.functions.names();
+        let candidates = nearest(&found, known.iter().map(String::as_str));
+        Err(LowerError::new(LowerErrorKind::UnknownFunction { name: found, candidates }, name.span))
     }
 
     /// Lowers `now()`, `ago(duration)` and their relatives.

@@ -3,6 +3,8 @@
 
 use sessionql_grammar::ast::Span;
 
+use crate::error::did_you_mean;
+
 /// A query that cannot be lowered, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
@@ -42,6 +44,14 @@ pub enum LowerErrorKind {
     /// A type that does not exist.
     #[error("no type `{name}`")]
     UnknownType {
+        /// Its name.
+        name: String,
+        /// The nearest names, the nearest first.
+        candidates: Vec<String>,
+    },
+    /// A function that does not exist.
+    #[error("no function `{name}`")]
+    UnknownFunction {
         /// Its name.
         name: String,
         /// The nearest names, the nearest first.
@@ -123,7 +133,8 @@ impl LowerError {
         match &self.kind {
             LowerErrorKind::UnknownTable { candidates, .. }
             | LowerErrorKind::UnknownParameter { candidates, .. }
-            | LowerErrorKind::UnknownType { candidates, .. } => candidates,
+            | LowerErrorKind::UnknownType { candidates, .. }
+            | LowerErrorKind::UnknownFunction { candidates, .. } => candidates,
             _ => &[],
         }
     }
@@ -140,22 +151,7 @@ impl LowerError {
             LowerErrorKind::NotConstant { .. } => {
                 "use a duration such as 24h, now, today, yesterday or a time in quotes".to_owned()
             }
-            _ => {
-                let [first, ..] = self.candidates() else { return None };
-                format!("did you mean `{first}`?")
-            }
+            _ => return did_you_mean(self.candidates()),
         })
     }
-}
-
-/// Returns the names nearest to `name`, at most three, the nearest first.
-pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut near: Vec<(usize, &str)> = names
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + name.len().min(candidate.len()) / 4)
-        .collect();
-    near.sort_unstable();
-    near.dedup();
-    near.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
 }

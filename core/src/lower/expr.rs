@@ -203,14 +203,27 @@ impl Lowering<'_> {
         })
     }
 
+    /// Lowers IN with a list. A NULL in it makes every other value unknown; it is taken out of the
+    /// list, because the engine's simplifier forgets it where several lists meet.
     fn in_list(
         &mut self,
         operand: &ast::Expr,
         list: &[ast::Expr],
         negated: bool,
     ) -> Result<sql::Expr> {
-        let list = list.iter().map(|item| self.compared(item, operand)).collect::<Result<_>>()?;
-        Ok(sql::Expr::InList { expr: self.boxed(operand)?, list, negated })
+        let is_null = |item: &ast::Expr| matches!(item.kind, ExprKind::Literal(ast::Literal::Null));
+        let known: Vec<&ast::Expr> = list.iter().filter(|item| !is_null(item)).collect();
+        let has_null = known.len() < list.len();
+        if known.is_empty() {
+            return Ok(blank::unknown());
+        }
+        let list = known.into_iter().map(|item| self.compared(item, operand)).collect::<Result<_>>()?;
+        let in_list = sql::Expr::InList { expr: self.boxed(operand)?, list, negated };
+        if !has_null {
+            return Ok(in_list);
+        }
+        let op = if negated { sql::BinaryOperator::And } else { sql::BinaryOperator::Or };
+        Ok(blank::nested(blank::binary(blank::nested(in_list), op, blank::unknown())))
     }
 
     fn like(&mut self, like: &ast::Expr) -> Result<sql::Expr> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Utc};
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, ExprKind, Literal, Span};
 
-use super::error::nearest;
+use crate::error::nearest;
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank, interval};
 use crate::instant;
 

@@ -50,6 +50,15 @@ pub trait Tables {
     fn names(&self) -> Vec<String>;
 }
 
+/// What lowering asks of the engine's functions.
+pub trait Functions {
+    /// Tells whether there is a function of this name, in lower case.
+    fn has(&self, name: &str) -> bool;
+
+    /// Returns the names that could have been meant.
+    fn names(&self) -> Vec<String>;
+}
+
 /// What lowering needs to know of a table.
 #[derive(Clone, Debug)]
 pub struct TableShape {
@@ -88,6 +97,8 @@ pub struct Context<'a> {
     pub until: Option<DateTime<Utc>>,
     /// The values of parameters by name, without the dollar.
     pub parameters: HashMap<String, ast::Expr>,
+    /// The functions that the engine has, of every kind.
+    pub functions: &'a dyn Functions,
 }
 
 /// A query as the engine plans it.

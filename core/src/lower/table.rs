@@ -5,9 +5,9 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
-use super::error::nearest;
 use super::query::{Output, renamed};
 use super::scope::{Column, Relation};
+use crate::error::nearest;
 use super::{LowerError, LowerErrorKind, Lowering, Result, TableShape, blank};
 
 impl Lowering<'_> {

@@ -55,6 +55,19 @@ impl Tables for Fake {
     }
 }
 
+/// Functions: all that are asked for but `nope`.
+struct AnyFunction;
+
+impl Functions for AnyFunction {
+    fn has(&self, name: &str) -> bool {
+        name != "nope"
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec!["nop".to_owned(), "upper".to_owned()]
+    }
+}
+
 fn query(text: &str) -> Query {
     match parse(text).unwrap().remove(0).kind {
         StatementKind::Query(query) => *query,
@@ -82,6 +95,7 @@ fn context(text: &str) -> Context<'_> {
         time_zone: chrono_tz::Europe::Berlin,
         since: None,
         until: None,
+        functions: &AnyFunction,
         parameters: HashMap::from([
             ("who".to_owned(), value("'bob'")),
             ("span".to_owned(), value("2h")),

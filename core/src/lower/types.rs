@@ -3,8 +3,8 @@
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, ExprKind, Literal};
 
-use super::error::nearest;
 use super::logic::innermost;
+use crate::error::nearest;
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
 
 /// The types that a cast may name, for suggestions.

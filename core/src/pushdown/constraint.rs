@@ -41,8 +41,13 @@ pub(super) struct Edge {
 pub(super) fn read(expr: &Expr) -> Option<ColumnConstraint> {
     match expr {
         Expr::Alias(alias) => read(&alias.expr),
+        // `x OR NULL` passes what `x` passes.
         Expr::BinaryExpr(binary) if binary.op == Operator::Or => {
-            read(&binary.left)?.union(read(&binary.right)?)
+            match (is_never_true(&binary.left), is_never_true(&binary.right)) {
+                (true, _) => read(&binary.right),
+                (_, true) => read(&binary.left),
+                _ => read(&binary.left)?.union(read(&binary.right)?),
+            }
         }
         Expr::BinaryExpr(binary) if binary.op == Operator::And => {
             let (mut left, right) = (read(&binary.left)?, read(&binary.right)?);
@@ -94,6 +99,11 @@ pub(super) fn read(expr: &Expr) -> Option<ColumnConstraint> {
         }
         _ => None,
     }
+}
+
+/// Tells whether an expression is the constant false or NULL.
+pub(super) fn is_never_true(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(ScalarValue::Boolean(None | Some(false)) | ScalarValue::Null, _))
 }
 
 fn read_comparison(binary: &BinaryExpr) -> Option<ColumnConstraint> {

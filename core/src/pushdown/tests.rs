@@ -151,6 +151,11 @@ fn a_constant_that_is_not_true_passes_nothing() {
     assert_eq!(sent(&[col("user").is_null(), null]), "nothing can pass");
     assert_eq!(sent(&[lit(false)]), "nothing can pass");
     assert_eq!(sent(&[lit(true)]), "");
+    let null = lit(ScalarValue::Boolean(None));
+    assert_eq!(
+        sent(&[col("user").eq(lit("ann")).or(null)]),
+        r#"{"op":"eq","column":"user","value":"ann"} [0]"#
+    );
 }
 
 #[test]

@@ -15,6 +15,10 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::columns::timestamp_type;
+use crate::functions::read_instant;
+
+/// Functions whose arguments are all of one type, so that text beside an instant is a time.
+const ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
 /// The rule, for one time zone.
 #[derive(Debug)]
@@ -72,14 +76,14 @@ impl TimeLiterals {
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
                 let (left, right) = match (is_instant(&left), is_instant(&right)) {
-                    (true, false) => (left, Box::new(self.instant(*right)?)),
-                    (false, true) => (Box::new(self.instant(*left)?), right),
+                    (true, false) => (left, Box::new(self.instant(*right, schema)?)),
+                    (false, true) => (Box::new(self.instant(*left, schema)?), right),
                     _ => (left, right),
                 };
                 Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
             }
             Expr::Between(between) if is_instant(&between.expr) => {
-                let (low, high) = (self.instant(*between.low)?, self.instant(*between.high)?);
+                let (low, high) = (self.instant(*between.low, schema)?, self.instant(*between.high, schema)?);
                 let (low, high) = (Box::new(low), Box::new(high));
                 Ok(Transformed::yes(Expr::Between(Between { low, high, ..between })))
             }
@@ -87,23 +91,46 @@ impl TimeLiterals {
                 in_list.list = in_list
                     .list
                     .into_iter()
-                    .map(|item| self.instant(item))
+                    .map(|item| self.instant(item, schema))
                     .collect::<Result<_>>()?;
                 Ok(Transformed::yes(Expr::InList(in_list)))
             }
             Expr::Case(mut case) if case.expr.as_deref().is_some_and(is_instant) => {
                 for (when, _) in &mut case.when_then_expr {
                     let text = std::mem::take(when.as_mut());
-                    **when = self.instant(text)?;
+                    **when = self.instant(text, schema)?;
                 }
                 Ok(Transformed::yes(Expr::Case(case)))
+            }
+            Expr::Case(mut case) => {
+                let results = case.when_then_expr.iter().map(|(_, then)| then);
+                if !results.chain(&case.else_expr).any(|result| is_instant(result)) {
+                    return Ok(Transformed::no(Expr::Case(case)));
+                }
+                let results = case.when_then_expr.iter_mut().map(|(_, then)| then);
+                for result in results.chain(&mut case.else_expr) {
+                    let text = std::mem::take(result.as_mut());
+                    **result = self.instant(text, schema)?;
+                }
+                Ok(Transformed::yes(Expr::Case(case)))
+            }
+            Expr::ScalarFunction(mut call)
+                if ONE_TYPE.contains(&call.func.name()) && call.args.iter().any(is_instant) =>
+            {
+                call.args = call
+                    .args
+                    .into_iter()
+                    .map(|argument| self.instant(argument, schema))
+                    .collect::<Result<_>>()?;
+                Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
             other => Ok(Transformed::no(other)),
         }
     }
 
-    /// Returns a literal text, or a date made of one, as an instant; anything else as it is.
-    fn instant(&self, expr: Expr) -> Result<Expr> {
+    /// Returns a text, or a date made of one, as an instant; anything else as it is. A literal is
+    /// read here, so that a bad one is found before anything is asked; the rest when it is there.
+    fn instant(&self, expr: Expr, schema: &DFSchema) -> Result<Expr> {
         let text = match &expr {
             Expr::Literal(scalar, _) => scalar.try_as_str().flatten(),
             Expr::Cast(cast) if cast.field.data_type() == &DataType::Date32 => {
@@ -114,7 +141,10 @@ impl TimeLiterals {
             }
             _ => None,
         };
-        let Some(text) = text else { return Ok(expr) };
+        let Some(text) = text else {
+            let is_text = expr.get_type(schema).is_ok_and(|data_type| data_type.is_string());
+            return Ok(if is_text { read_instant(expr, self.time_zone) } else { expr });
+        };
         let instant = crate::instant::parse(text, self.time_zone).ok_or_else(|| {
             DataFusionError::External(Box::new(NotATime { text: text.to_owned() }))
         })?;

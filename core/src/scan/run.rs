@@ -8,13 +8,14 @@ use arrow::datatypes::SchemaRef;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
 use sessionql_plugin_abi::message::{Gap, HttpRequest, ResponseHead, ScanRequest};
 use sessionql_plugin_abi::{Reason, WireError};
 use tokio::sync::mpsc;
+use tokio_util::sync::DropGuard;
 
 use super::ScanPlan;
 use super::deduplicate::Seen;
@@ -23,57 +24,102 @@ use crate::error::Error;
 use crate::http::{Account, Scope};
 use crate::plugin::{BodySource, Callbacks, Flow, ManagedConnection, ScanEnd};
 
-/// Starts a scan. Dropping the stream ends it, down to the socket.
-pub(super) fn start(
+/// What a running scan sends. Without an end, the thread died and rows are missing.
+enum Message {
+    /// Rows, or what went wrong; nothing follows a failure.
+    Rows(Result<RecordBatch>),
+    /// There are no more rows.
+    End,
+}
+
+/// A scan's stream, from before its first poll to after its last row.
+enum Progress {
+    /// Nobody has asked for rows yet, so nothing was sent.
+    NotStarted(Box<Start>),
+    /// The thread runs. Dropping the guard ends it, down to the socket.
+    Running(mpsc::Receiver<Message>, DropGuard),
+    /// All is said.
+    Ended,
+}
+
+/// What a scan needs to start.
+struct Start {
+    plan: Arc<ScanPlan>,
+    fetch: Option<usize>,
+    memory: MemoryReservation,
+}
+
+/// Returns a scan's rows. It starts when the first row is asked for: the other side of a join may
+/// turn out to be empty.
+pub(super) fn stream(
     plan: Arc<ScanPlan>,
     fetch: Option<usize>,
     schema: SchemaRef,
     task: &TaskContext,
 ) -> SendableRecordBatchStream {
-    let (sender, receiver) = mpsc::channel(1);
-    let cancel = plan.context.cancel.child_token();
-    let on_drop = cancel.clone().drop_guard();
-    let account = Arc::new(Account::default());
-    let entry = plan.context.ledger.open(
-        plan.id,
-        &plan.connection.config.name,
-        &plan.connection.config.accept,
-        Arc::clone(&account),
-    );
     let consumer = format!("duplicates of {}", plan.connection.config.name);
-    let reservation = MemoryConsumer::new(consumer).register(task.memory_pool());
-    let seen = Seen::new(plan.key.clone(), reservation);
-    let runtime = plan.context.runtime.clone();
-    runtime.spawn_blocking(move || {
-        let context = &plan.context;
-        let (deadline, budget) = (context.deadline, context.budget.clone());
-        let scope = Scope { cancel, account, deadline, budget };
-        let mut run = Run {
-            plan: &plan,
-            scope,
-            sender: &sender,
-            seen,
-            entry,
-            n_wanted: fetch,
-            failed: None,
-            failed_request: None,
+    let memory = MemoryConsumer::new(consumer).register(task.memory_pool());
+    let start = Progress::NotStarted(Box::new(Start { plan, fetch, memory }));
+    let rows = stream::unfold(start, |progress| async {
+        let (mut receiver, guard) = match progress {
+            Progress::NotStarted(start) => start.thread(),
+            Progress::Running(receiver, guard) => (receiver, guard),
+            Progress::Ended => return None,
         };
-        if let Err(error) = run.slices() {
-            // The receiver is gone if the statement ended meanwhile.
-            let _ended = sender.blocking_send(Err(error));
+        match receiver.recv().await {
+            Some(Message::Rows(Ok(rows))) => Some((Ok(rows), Progress::Running(receiver, guard))),
+            Some(Message::Rows(Err(error))) => Some((Err(error), Progress::Ended)),
+            Some(Message::End) => None,
+            None => {
+                let error = DataFusionError::Internal("a scan ended without a word".to_owned());
+                Some((Err(error), Progress::Ended))
+            }
         }
     });
-    let rows = stream::unfold((receiver, on_drop), |(mut receiver, on_drop)| async move {
-        receiver.recv().await.map(|rows| (rows, (receiver, on_drop)))
-    });
     Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+}
+
+impl Start {
+    /// Starts the thread.
+    fn thread(self) -> (mpsc::Receiver<Message>, DropGuard) {
+        let Self { plan, fetch, memory } = self;
+        let (sender, receiver) = mpsc::channel(1);
+        let cancel = plan.context.cancel.child_token();
+        let guard = cancel.clone().drop_guard();
+        let account = Arc::new(Account::default());
+        let config = &plan.connection.config;
+        let entry =
+            plan.context.ledger.open(plan.id, &config.name, &config.accept, Arc::clone(&account));
+        let runtime = plan.context.runtime.clone();
+        runtime.spawn_blocking(move || {
+            let context = &plan.context;
+            let (deadline, budget) = (context.deadline, context.budget.clone());
+            let mut run = Run {
+                plan: &plan,
+                scope: Scope { cancel, account, deadline, budget },
+                sender: &sender,
+                seen: Seen::new(plan.key.clone(), memory),
+                entry,
+                n_wanted: fetch,
+                failed: None,
+                failed_request: None,
+            };
+            let last = match run.slices() {
+                Ok(()) => Message::End,
+                Err(error) => Message::Rows(Err(error)),
+            };
+            // The receiver is gone if the statement ended meanwhile.
+            let _ended = sender.blocking_send(last);
+        });
+        (receiver, guard)
+    }
 }
 
 /// A scan while it runs.
 struct Run<'a> {
     plan: &'a ScanPlan,
     scope: Scope,
-    sender: &'a mpsc::Sender<Result<RecordBatch>>,
+    sender: &'a mpsc::Sender<Message>,
     seen: Seen,
     entry: EntryId,
     /// How many more rows are wanted.
@@ -118,6 +164,8 @@ impl Run<'_> {
                 Err(error) => return Err(self.fail(error)),
             }
         }
+        gaps.iter_mut().for_each(|gap| self.redact(&mut gap.message));
+        notes.iter_mut().for_each(|note| self.redact(note));
         ledger.close(self.entry, gaps, notes);
         Ok(())
     }
@@ -142,7 +190,18 @@ impl Run<'_> {
         Ok(Some(report))
     }
 
-    fn fail(&self, error: WireError) -> DataFusionError {
+    /// Takes the connection's secrets out of what a plugin says: a provider may have echoed one.
+    fn redact(&self, text: &mut String) {
+        if let Some(client) = &self.plan.client {
+            *text = client.redact(text);
+        }
+    }
+
+    fn fail(&self, mut error: WireError) -> DataFusionError {
+        self.redact(&mut error.message);
+        if let Some(hint) = &mut error.hint {
+            self.redact(hint);
+        }
         let gap = Gap { reason: error.code, message: error.message.clone() };
         let error = Error::Scan {
             connection: self.plan.connection.config.name.clone(),
@@ -169,7 +228,7 @@ impl Run<'_> {
             rows = rows.slice(0, rows.num_rows().min(*n_wanted));
             *n_wanted -= rows.num_rows();
         }
-        if rows.num_rows() > 0 && self.sender.blocking_send(Ok(rows)).is_err() {
+        if rows.num_rows() > 0 && self.sender.blocking_send(Message::Rows(Ok(rows))).is_err() {
             return Ok(Flow::Stop);
         }
         Ok(if self.n_wanted == Some(0) { Flow::Stop } else { Flow::GoOn })
@@ -212,7 +271,9 @@ impl Callbacks for Run<'_> {
     }
 
     fn log(&mut self, level: i32, line: &str) -> Flow {
-        crate::plugin::log_line(level, line);
+        let mut line = line.to_owned();
+        self.redact(&mut line);
+        crate::plugin::log_line(level, &line);
         if self.scope.cancel.is_cancelled() { Flow::Cancelled } else { Flow::GoOn }
     }
 }

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use sessionql_sandbox::openvpn::{SessionRecord, Updated};
 use sessionql_tests::{BEGIN, World, instant};
 
-/// Hours before the present, on a coarse grid so that edges meet.
+/// Hours before the present, on a coarse grid so that edges meet. Nothing happens in the last hour:
+/// without an end date the provider's window ends at the present, and a fixed clock stands there.
 fn hours() -> impl Strategy<Value = i64> {
-    0..60_i64
+    1..60_i64
 }
 
 fn session(n: usize) -> impl Strategy<Value = SessionRecord> {
@@ -18,7 +19,7 @@ fn session(n: usize) -> impl Strategy<Value = SessionRecord> {
         let user = ["ann", "Ann", "bob"][usize::from(user)];
         let id = format!("s{n}");
         match lasted {
-            Some(lasted) if lasted <= started => {
+            Some(lasted) if lasted < started => {
                 SessionRecord::completed(&id, user, start, start + TimeDelta::hours(lasted))
             }
             Some(_) => SessionRecord::failed(&id, user, start),
@@ -66,7 +67,7 @@ fn window() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn pushed_and_unpushed_agree(
