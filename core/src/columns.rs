@@ -90,9 +90,8 @@ pub(crate) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Sc
 fn field_of(column: &Column) -> Field {
     let field = Field::new(&column.name, data_type(column.column_type), column.nullable);
     match column.column_type {
-        ColumnType::Json => field.with_metadata(
-            [("ARROW:extension:name".to_owned(), "arrow.json".to_owned())].into(),
-        ),
+        ColumnType::Json => field
+            .with_metadata([("ARROW:extension:name".to_owned(), "arrow.json".to_owned())].into()),
         _ => field,
     }
 }

@@ -24,7 +24,9 @@ pub fn size(bytes: usize) -> String {
     let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)];
     match units.into_iter().find(|(_, factor)| bytes >= *factor) {
         None => format!("{bytes} bytes"),
-        Some((unit, factor)) if bytes % factor == 0 => format!("{} {unit}", bytes / factor),
+        Some((unit, factor)) if bytes.is_multiple_of(factor) => {
+            format!("{} {unit}", bytes / factor)
+        }
         Some((unit, factor)) => format!("{:.1} {unit}", bytes as f64 / factor as f64),
     }
 }

@@ -1,6 +1,7 @@
 //! The functions and operators that the language has beside the engine's own.
 
 mod duration_math;
+mod is_one_of;
 mod open_during;
 mod read_instant;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 
+pub(crate) use is_one_of::{IsOneOf, is_one_of};
 pub(crate) use read_instant::read_instant;
 
 /// The name of the function that a time window is lowered to.

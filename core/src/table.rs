@@ -77,7 +77,8 @@ impl ProviderTable {
     ) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
         let conjuncts: Vec<&Expr> = filters.iter().collect();
         let pushable = pushdown::push(&conjuncts, &self.columns, self.table.takes_open_during);
-        if pushable.is_contradiction || limit == Some(0) {
+        let is_empty = pushable.is_contradiction && self.context.pushes_filters;
+        if is_empty || limit == Some(0) {
             let schema = Arc::new(self.schema.project(projection).map_err(DataFusionError::from)?);
             return Ok(Arc::new(EmptyExec::new(schema)));
         }

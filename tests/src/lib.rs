@@ -2,6 +2,8 @@
 //! `World` is one emulator with one engine; `Answer` is what came of one query, as text.
 //! The emulator's records are the truth that answers are held against.
 
+#![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

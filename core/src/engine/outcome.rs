@@ -11,6 +11,7 @@ use datafusion::physical_plan::execute_stream;
 use futures::StreamExt as _;
 use sessionql_grammar::ast::Span;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::plan::Prepared;
 use super::words::sentence;
@@ -39,8 +40,9 @@ pub struct Outcome {
 
 #[derive(Debug)]
 enum Rows {
-    /// Rows of a running query; `None` is its end. A channel that closes without one lost rows.
-    Running(mpsc::Receiver<Option<Result<RecordBatch, Error>>>),
+    /// Rows of a running query; `None` is its end. A channel that closes without one lost rows, and
+    /// the task knows why.
+    Running(mpsc::Receiver<Option<Result<RecordBatch, Error>>>, JoinHandle<()>),
     /// All is said.
     Ended,
     /// Rows that were there from the start.
@@ -75,9 +77,12 @@ impl Outcome {
     /// The first failure of a scan, of an expression, or of the deadline; rows end with it.
     pub async fn next(&mut self) -> Option<Result<RecordBatch, Error>> {
         match &mut self.rows {
-            Rows::Running(receiver) => {
+            Rows::Running(receiver, task) => {
                 let next = match receiver.recv().await {
                     Some(next) => next,
+                    None if task.await.is_err_and(|error| error.is_panic()) => {
+                        Some(Err(Error::internal("an operator of the query broke down")))
+                    }
                     None => Some(Err(Error::Cancelled)),
                 };
                 if !matches!(next, Some(Ok(_))) {
@@ -124,7 +129,7 @@ pub(super) fn run(
     let (sender, receiver) = mpsc::channel(1);
     let running = Arc::clone(context);
     // The task ends with the query: at its last row, its failure, its deadline or its cancellation.
-    let _task = tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         loop {
             let deadline = async {
                 match running.deadline {
@@ -149,7 +154,7 @@ pub(super) fn run(
             }
         }
     });
-    let rows = Rows::Running(receiver);
+    let rows = Rows::Running(receiver, task);
     Ok(Outcome { schema, warnings, rows, context: Some(Arc::clone(context)), not_monotone })
 }
 

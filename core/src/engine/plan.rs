@@ -19,7 +19,7 @@ use crate::catalog::StatementTables;
 use crate::error::{Error, nearest};
 use crate::functions;
 use crate::lower::{self, Lowered};
-use crate::rules::{NotATime, TimeLiterals, scans_that_may_turn_wrong};
+use crate::rules::{NotATime, QueryZone, TimeLiterals, ValueLists, scans_that_may_turn_wrong};
 use crate::statement::StatementContext;
 
 /// The one catalog of a statement.
@@ -103,9 +103,14 @@ pub(super) async fn prepare(
         CATALOG.to_owned(),
         Arc::new(catalog),
     );
-    let time_literals = TimeLiterals { time_zone: settings.time_zone };
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(time_literals)];
+    let time_zone = settings.time_zone;
+    // Literals first, while the types that they meet are still those of the query; casts after the
+    // engine's coercion has made them.
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
+        vec![Arc::new(TimeLiterals { time_zone })];
     rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(QueryZone { time_zone }));
+    rules.push(Arc::new(ValueLists));
     let state = SessionStateBuilder::new_from_existing(shared.state.clone())
         .with_catalog_list(Arc::new(catalogs))
         .with_analyzer_rules(rules)

@@ -78,7 +78,11 @@ pub(super) fn ours(message: &str) -> String {
 
 /// Returns `text` with `'name'` as `` `name` ``, where the quotes pair up.
 fn backticks(text: &str) -> String {
-    if text.matches('\'').count() % 2 == 0 { text.replace('\'', "`") } else { text.to_owned() }
+    if text.matches('\'').count().is_multiple_of(2) {
+        text.replace('\'', "`")
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

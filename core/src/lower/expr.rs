@@ -217,7 +217,8 @@ impl Lowering<'_> {
         if known.is_empty() {
             return Ok(blank::unknown());
         }
-        let list = known.into_iter().map(|item| self.compared(item, operand)).collect::<Result<_>>()?;
+        let list =
+            known.into_iter().map(|item| self.compared(item, operand)).collect::<Result<_>>()?;
         let in_list = sql::Expr::InList { expr: self.boxed(operand)?, list, negated };
         if !has_null {
             return Ok(in_list);

@@ -4,8 +4,8 @@ use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Utc};
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, ExprKind, Literal, Span};
 
-use crate::error::nearest;
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank, interval};
+use crate::error::nearest;
 use crate::instant;
 
 /// The type of instants, as the engine's `arrow_cast` names it.

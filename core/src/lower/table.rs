@@ -7,8 +7,8 @@ use sessionql_grammar::ast;
 
 use super::query::{Output, renamed};
 use super::scope::{Column, Relation};
-use crate::error::nearest;
 use super::{LowerError, LowerErrorKind, Lowering, Result, TableShape, blank};
+use crate::error::nearest;
 
 impl Lowering<'_> {
     pub(super) fn from(&mut self, tables: &[ast::TableExpr]) -> Result<Vec<sql::TableWithJoins>> {

@@ -4,8 +4,8 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, ExprKind, Literal};
 
 use super::logic::innermost;
-use crate::error::nearest;
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
+use crate::error::nearest;
 
 /// The types that a cast may name, for suggestions.
 const NAMES: [&str; 19] = [

@@ -66,19 +66,16 @@ impl Callbacks for NoServices {
 
 /// Writes a plugin's line to the log.
 pub(crate) fn log_line(level: i32, line: &str) {
+    const ERROR: i32 = ffi::Level::Error as i32;
+    const WARN: i32 = ffi::Level::Warn as i32;
+    const INFO: i32 = ffi::Level::Info as i32;
     let line = crate::display::escape_controls(line);
     match level {
-        ffi_level if ffi_level == ffi::Level::Error as i32 => {
-            tracing::error!(target: "plugin", "{line}")
-        }
-        ffi_level if ffi_level == ffi::Level::Warn as i32 => {
-            tracing::warn!(target: "plugin", "{line}")
-        }
-        ffi_level if ffi_level == ffi::Level::Info as i32 => {
-            tracing::info!(target: "plugin", "{line}")
-        }
+        ERROR => tracing::error!(target: "plugin", "{line}"),
+        WARN => tracing::warn!(target: "plugin", "{line}"),
+        INFO => tracing::info!(target: "plugin", "{line}"),
         _ => tracing::debug!(target: "plugin", "{line}"),
-    }
+    };
 }
 
 /// What a call ended with.

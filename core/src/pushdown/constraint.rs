@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
+use crate::functions::IsOneOf;
+
 /// What is asked of one column. A NULL passes only `is_null = Some(true)`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ColumnConstraint {
@@ -61,6 +63,11 @@ pub(super) fn read(expr: &Expr) -> Option<ColumnConstraint> {
         Expr::InList(list) if !list.negated => {
             let values = list.list.iter().map(literal).collect::<Option<Vec<_>>>()?;
             Some(ColumnConstraint::of_values(column(&list.expr)?, values))
+        }
+        Expr::ScalarFunction(call) => {
+            let one_of = call.func.inner().downcast_ref::<IsOneOf>()?;
+            let values = one_of.values.iter().cloned().map(in_one_shape).collect();
+            Some(ColumnConstraint::of_values(column(call.args.first()?)?, values))
         }
         Expr::Between(between) if !between.negated => {
             let edge = |bound| Some(Edge { value: literal(bound)?, inclusive: true });
@@ -137,15 +144,17 @@ fn column(expr: &Expr) -> Option<String> {
 /// Returns a literal in the one shape in which literals of its kind are compared here.
 fn literal(expr: &Expr) -> Option<ScalarValue> {
     let Expr::Literal(value, _) = expr else { return None };
-    Some(match value {
-        ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text) => {
-            ScalarValue::Utf8(text.clone())
-        }
+    Some(in_one_shape(value.clone()))
+}
+
+fn in_one_shape(value: ScalarValue) -> ScalarValue {
+    match value {
+        ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text) => ScalarValue::Utf8(text),
         ScalarValue::TimestampMicrosecond(micros, Some(_)) => {
-            ScalarValue::TimestampMicrosecond(*micros, Some("UTC".into()))
+            ScalarValue::TimestampMicrosecond(micros, Some("UTC".into()))
         }
-        other => other.clone(),
-    })
+        other => other,
+    }
 }
 
 impl ColumnConstraint {
@@ -175,7 +184,7 @@ impl ColumnConstraint {
     /// Narrows to what passes both, and tells whether it could: a pattern and something else have
     /// no one filter; then the first stays, and the other conjunct is checked locally.
     pub(super) fn intersect(&mut self, other: Self, conjunct_idx: usize) -> bool {
-        if other.like.is_some() || self.like.is_some() {
+        if other.like.is_some() || self.like.is_some() || !self.compares_with(&other) {
             return false;
         }
         self.is_empty |= other.is_empty;
@@ -208,6 +217,20 @@ impl ColumnConstraint {
         self.conjuncts.push(conjunct_idx);
         self.settle();
         true
+    }
+
+    /// Tells whether all values of both are of one type.
+    fn compares_with(&self, other: &Self) -> bool {
+        let values = |constraint: &Self| {
+            let edges = constraint.lower.iter().chain(&constraint.upper);
+            let listed = constraint.values.iter().flatten();
+            listed
+                .chain(edges.map(|edge| &edge.value))
+                .map(ScalarValue::data_type)
+                .collect::<Vec<_>>()
+        };
+        let types = [values(self), values(other)].concat();
+        types.windows(2).all(|pair| pair[0] == pair[1])
     }
 
     /// Applies bounds to listed values.

@@ -83,7 +83,8 @@ impl TimeLiterals {
                 Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
             }
             Expr::Between(between) if is_instant(&between.expr) => {
-                let (low, high) = (self.instant(*between.low, schema)?, self.instant(*between.high, schema)?);
+                let (low, high) =
+                    (self.instant(*between.low, schema)?, self.instant(*between.high, schema)?);
                 let (low, high) = (Box::new(low), Box::new(high));
                 Ok(Transformed::yes(Expr::Between(Between { low, high, ..between })))
             }
@@ -128,7 +129,7 @@ impl TimeLiterals {
         }
     }
 
-    /// Returns a text, or a date made of one, as an instant; anything else as it is. A literal is
+    /// Returns a text, a date or a time without zone as an instant; anything else as it is. A literal is
     /// read here, so that a bad one is found before anything is asked; the rest when it is there.
     fn instant(&self, expr: Expr, schema: &DFSchema) -> Result<Expr> {
         let text = match &expr {
@@ -142,8 +143,11 @@ impl TimeLiterals {
             _ => None,
         };
         let Some(text) = text else {
-            let is_text = expr.get_type(schema).is_ok_and(|data_type| data_type.is_string());
-            return Ok(if is_text { read_instant(expr, self.time_zone) } else { expr });
+            let has_no_zone = expr.get_type(schema).is_ok_and(|data_type| {
+                data_type.is_string()
+                    || matches!(data_type, DataType::Date32 | DataType::Timestamp(_, None))
+            });
+            return Ok(if has_no_zone { read_instant(expr, self.time_zone) } else { expr });
         };
         let instant = crate::instant::parse(text, self.time_zone).ok_or_else(|| {
             DataFusionError::External(Box::new(NotATime { text: text.to_owned() }))

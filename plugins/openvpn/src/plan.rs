@@ -94,7 +94,9 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
         gaps: gap(stretch, covered).into_iter().collect(),
         ..Plan::default()
     };
-    let is_over = stretch.until.is_some_and(|until| until + settings.slack_us <= horizon);
+    // Open sessions of before the history are shown if they were touched since.
+    let is_over =
+        way != Way::Open && stretch.until.is_some_and(|until| until + settings.slack_us <= horizon);
     if is_over && !plan.gaps.is_empty() {
         plan.estimate = Estimate { requests: Some(0), rows: Some(0) };
         return Ok(plan);
@@ -216,7 +218,12 @@ impl Asked {
             Way::Updated(from) => {
                 Span { since: Some(from), until: earlier(self.end.until, self.window.until) }
             }
-            Way::Open => Span::default(),
+            // Open sessions are found whenever they began, but for those that began before the
+            // history and were not touched since; a question for just these is not answered.
+            Way::Open => match self.start_until() {
+                Some(until) => Span { since: None, until: Some(until) },
+                None => Span::default(),
+            },
             Way::All => Span { since: None, until: earlier(self.start_until(), self.end.until) },
         }
     }

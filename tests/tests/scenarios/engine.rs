@@ -68,7 +68,10 @@ fn durations_are_exact_time() {
 
 #[test]
 fn now_is_one_instant() {
-    assert_eq!(rows("SELECT now() = current_timestamp, now() = '2026-03-15T12:00:00Z'"), [["true", "true"]]);
+    assert_eq!(
+        rows("SELECT now() = current_timestamp, now() = '2026-03-15T12:00:00Z'"),
+        [["true", "true"]]
+    );
 }
 
 #[test]
@@ -90,7 +93,8 @@ fn the_deepest_accepted_queries_run() {
     let long_list = format!("SELECT 49999 IN ({})", list.join(", "));
     assert_eq!(rows(&long_list), [["true"]]);
     let chain: Vec<String> = (0..2_000).map(|n| format!("x > {n} AND x < {}", n + 9_000)).collect();
-    let long_chain = format!("SELECT count(*) FROM generate_series(1, 10) t(x) WHERE {}", chain.join(" OR "));
+    let long_chain =
+        format!("SELECT count(*) FROM generate_series(1, 10) t(x) WHERE {}", chain.join(" OR "));
     assert_eq!(rows(&long_chain), [["10"]]);
     let sum = format!("SELECT {}", vec!["1"; 400].join(" + "));
     assert_eq!(rows(&sum), [["400"]]);

@@ -380,7 +380,7 @@ fn session(n: usize) -> impl Strategy<Value = SessionRecord> {
                     record.touch(touched.min(latest));
                 }
             }
-            if kind == 9 && n % 5 == 0 {
+            if kind == 9 && n.is_multiple_of(5) {
                 record.start = None;
             }
             record
