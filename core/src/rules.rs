@@ -1,11 +1,37 @@
 //! Our own rules for the engine's planner.
+//! `time_literals`, `query_zone` and `value_lists` change expressions before the optimizer sees
+//! them; `monotone` reads the finished plan.
 
 mod monotone;
 mod query_zone;
 mod time_literals;
 mod value_lists;
 
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
 pub(crate) use monotone::scans_that_may_turn_wrong;
 pub(crate) use query_zone::QueryZone;
 pub(crate) use time_literals::{NotATime, TimeLiterals};
 pub(crate) use value_lists::ValueLists;
+
+/// Rewrites all expressions of a plan and of its subqueries, inner ones first. `rewrite` gets the
+/// columns that the expression may name. Columns keep their names.
+fn rewrite_expressions(
+    plan: LogicalPlan,
+    mut rewrite: impl FnMut(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<LogicalPlan> {
+    let rewritten = plan.transform_up_with_subqueries(|plan| {
+        let schema = merge_schema(&plan.inputs());
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let rewritten = expr.transform_up(|expr| rewrite(expr, &schema))?;
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
+        })
+    })?;
+    Ok(rewritten.data)
+}

@@ -9,10 +9,10 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, binary_expr};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::rewrite_expressions;
 use crate::functions::is_one_of;
 
 /// The longest list that becomes comparisons; longer ones the optimizer leaves alone.
@@ -42,20 +42,12 @@ impl AnalyzerRule for ValueLists {
         if lists_on.values().all(|n_lists| *n_lists < 2) {
             return Ok(plan);
         }
-        let rewritten = plan.transform_up_with_subqueries(|plan| {
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let rewritten = expr.transform_up(|expr| match expr {
-                    Expr::InList(in_list) if lists_on.get(&subject(&in_list)) > Some(&1) => {
-                        Ok(Transformed::yes(rewrite(in_list)))
-                    }
-                    other => Ok(Transformed::no(other)),
-                })?;
-                Ok(rewritten.update_data(|expr| name.restore(expr)))
-            })
-        })?;
-        Ok(rewritten.data)
+        rewrite_expressions(plan, |expr, _schema| match expr {
+            Expr::InList(in_list) if lists_on.get(&subject(&in_list)) > Some(&1) => {
+                Ok(Transformed::yes(rewrite(in_list)))
+            }
+            other => Ok(Transformed::no(other)),
+        })
     }
 }
 

@@ -115,6 +115,10 @@ impl Start {
     }
 }
 
+fn cancelled() -> DataFusionError {
+    DataFusionError::Execution("the scan was cancelled".to_owned())
+}
+
 /// A scan while it runs.
 struct Run<'a> {
     plan: &'a ScanPlan,
@@ -147,6 +151,8 @@ impl Run<'_> {
                 return Err(error);
             }
             match end.and_then(|end| self.accept(end)) {
+                // Nobody waits for a cancelled scan; if somebody did, they must not take it for whole.
+                Ok(None) if self.scope.cancel.is_cancelled() => return Err(cancelled()),
                 Ok(None) => return Ok(()),
                 Ok(Some(report)) => {
                     gaps.extend(report.gaps);
@@ -159,7 +165,7 @@ impl Run<'_> {
                 Err(error)
                     if error.code == Reason::Cancelled && self.scope.cancel.is_cancelled() =>
                 {
-                    return Ok(());
+                    return Err(cancelled());
                 }
                 Err(error) => return Err(self.fail(error)),
             }

@@ -5,9 +5,10 @@ use sessionql_core::config::Config;
 use sessionql_tests::World;
 
 /// The documents with examples.
-const DOCUMENTS: [(&str, &str); 3] = [
+const DOCUMENTS: [(&str, &str); 4] = [
     ("README.md", include_str!("../../../README.md")),
     ("docs/configuration.md", include_str!("../../../docs/configuration.md")),
+    ("docs/language.md", include_str!("../../../docs/language.md")),
     ("docs/command-line.md", include_str!("../../../docs/command-line.md")),
 ];
 
