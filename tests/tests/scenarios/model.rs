@@ -1059,17 +1059,6 @@ fn an_empty_side_of_a_join_asks_nothing_of_the_other() {
     assert!(requests.len() <= 1, "{requests:#?}");
 }
 
-/// A query that breaks down within the engine says so; rows that had not come yet are not left out.
-#[test]
-#[ignore = "makes 2 GB of text"]
-fn a_breakdown_within_the_engine_is_an_error() {
-    let world = World::seeded();
-    let sql = "SELECT id, length(repeat(id, 1000000)) FROM openvpn";
-    let answer = world.run(sql);
-    let n_all = world.emulator.sessions().len();
-    assert!(answer.error.is_some() || answer.rows.len() == n_all, "{} rows", answer.rows.len());
-}
-
 /// A provider that repeats what it was sent does not bring a secret to light.
 #[test]
 fn an_echoed_secret_is_not_shown() {
