@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use sessionql_grammar::ast::{ShowKind, Statement, StatementKind};
@@ -189,7 +189,8 @@ impl Engine {
 
     fn context(&self, options: &ExecuteOptions) -> Result<StatementContext, Error> {
         let clock = self.clock();
-        let now = options.now.unwrap_or(clock);
+        // Instants of the language have microseconds.
+        let now = options.now.unwrap_or(clock).trunc_subsecs(6);
         let mut context = StatementContext::new(now, clock, self.runtime()?.handle().clone());
         context.pushes_filters = self.settings().pushdown;
         context.deadline = options.timeout.map(|timeout| tokio::time::Instant::now() + timeout);

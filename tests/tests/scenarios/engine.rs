@@ -75,6 +75,13 @@ fn now_is_one_instant() {
 }
 
 #[test]
+fn now_has_microseconds() {
+    let clock = Clock::fixed(instant("2026-03-15T12:00:00.123456789Z"));
+    let answer = run(&engine("", &clock), "SELECT now()", &ExecuteOptions::default());
+    assert_eq!(answer.rows, [["2026-03-15T12:00:00.123456Z"]]);
+}
+
+#[test]
 fn times_without_offset_are_in_the_querys_zone() {
     let config = "[settings]\ntime_zone = \"Europe/Berlin\"\n";
     let sql = "SELECT now() = '2026-03-15 13:00', now() = TIMESTAMP '2026-03-15 13:00:00', \
