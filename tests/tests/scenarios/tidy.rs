@@ -73,3 +73,12 @@ fn unsafe_stays_in_its_places() {
         assert!(is_place || is_test(&name) || !has_unsafe, "{name} has `unsafe`");
     }
 }
+
+/// `cargo demo -- -c "…"` hands what follows `--` to the program; an alias that ends with `--`
+/// itself would hand the `--` over too.
+#[test]
+fn the_demo_alias_takes_arguments() {
+    let config = std::fs::read_to_string(root().join(".cargo/config.toml")).expect("it is there");
+    let alias = config.lines().find(|line| line.starts_with("demo =")).expect("there is an alias");
+    assert!(alias.ends_with("--bin demo\""), "{alias}");
+}
