@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, Table, TimeColumns};
+use sessionql_plugin_abi::message::{Column, ColumnType, Table, TimeColumns};
 
 /// The common columns in their order, with their types.
 pub(crate) const COMMON_COLUMNS: [(&str, ColumnType); 9] = [
@@ -114,9 +114,4 @@ pub(crate) fn data_type(column_type: ColumnType) -> DataType {
 /// The one type of instants: microseconds, UTC.
 pub(crate) fn timestamp_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-}
-
-/// Tells whether the host may send a filter of this kind on a column.
-pub(crate) fn takes_filter(column: &Column, op: FilterOp) -> bool {
-    column.filters.contains(&op)
 }

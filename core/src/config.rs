@@ -50,13 +50,13 @@ pub struct ConnectionConfig {
     pub accept: Vec<Reason>,
     /// Whether `FROM sessions` reads it.
     pub in_sessions: bool,
-    /// How long one request may take, retries included.
+    /// How long the server may be silent, before the head of an answer and within its body.
     pub timeout: Option<Duration>,
     /// How many requests may be under way at once.
     pub max_concurrency: Option<usize>,
     /// A rate to keep from the first request on.
     pub rate_limit: Option<Rate>,
-    /// More certificates to trust, PEM.
+    /// The certificate authorities to trust in place of the system's, PEM.
     pub ca_file: Option<PathBuf>,
     /// The client's certificate, PEM.
     pub client_cert: Option<PathBuf>,

@@ -89,7 +89,7 @@ pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: b
 
 /// Returns the filters for a column's constraint that the column takes.
 fn to_filters(constraint: ColumnConstraint, column: &TableColumn) -> Vec<PushableFilter> {
-    let takes = |op| crate::columns::takes_filter(&column.column, op);
+    let takes = |op| column.column.filters.contains(&op);
     let name = constraint.column.clone();
     let column_type = column.column.column_type;
     let wire = |scalar: &ScalarValue| value::to_wire(scalar, column_type);
