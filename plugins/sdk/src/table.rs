@@ -72,6 +72,13 @@ impl Table {
         self
     }
 
+    /// Says how many rows an answer holds at most, if the rest cannot be had by a next page.
+    #[must_use]
+    pub fn cap(mut self, n_rows: u64) -> Self {
+        self.wire.limits.cap = Some(n_rows);
+        self
+    }
+
     /// Says how far back rows exist.
     #[must_use]
     pub fn history(mut self, history: History) -> Self {
@@ -215,6 +222,14 @@ impl Column {
     #[must_use]
     pub fn filters<const N: usize>(mut self, filters: [FilterOp; N]) -> Self {
         self.wire.filters = filters.into();
+        self
+    }
+
+    /// Says that each value of an `in` filter on it costs a few requests, and no full read; a join on
+    /// a table that has a [`cap`](Table::cap) then asks by its keys.
+    #[must_use]
+    pub fn lookup(mut self) -> Self {
+        self.wire.lookup = true;
         self
     }
 

@@ -199,6 +199,9 @@ pub struct Column {
     pub hidden: bool,
     /// The filters that the host may send on it.
     pub filters: Vec<FilterOp>,
+    /// Whether an `in` filter on it is answered by a few requests for each value. Where the table is
+    /// too large to be read whole (`limits.cap`), a join on the column then asks by its keys.
+    pub lookup: bool,
 }
 
 /// Column types of version 1, with their Arrow C format strings.

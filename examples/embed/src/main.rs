@@ -1,0 +1,3 @@
+//! A program that runs queries through the engine of SessionQL.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! SessionQL provider for Ekran System.
