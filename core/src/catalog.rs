@@ -5,31 +5,79 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::catalog::{CatalogProvider as _, MemoryCatalogProvider, MemorySchemaProvider};
+use datafusion::catalog::{
+    CatalogProvider as _, MemoryCatalogProvider, MemorySchemaProvider, TableProvider,
+};
+use sessionql_plugin_abi::message::TimeColumns;
 
-use crate::columns::data_type;
+use crate::columns::{TableColumn, data_type};
 use crate::engine::Connections;
 use crate::error::Error;
 use crate::lower::{ColumnShape, TableShape, Tables};
+use crate::sessions::{self, SessionsTable};
 use crate::statement::StatementContext;
 use crate::table::ProviderTable;
 
 /// The tables that a statement names.
 pub(crate) struct StatementTables<'a> {
-    connections: &'a Connections,
+    connections: &'a Arc<Connections>,
     context: Arc<StatementContext>,
     found: Mutex<Found>,
 }
 
+/// One table that a statement names.
+#[derive(Clone)]
+pub(crate) enum StatementTable {
+    /// A table of a connection.
+    Provider(Arc<ProviderTable>),
+    /// `sessions`.
+    Sessions(Arc<SessionsTable>),
+}
+
+impl StatementTable {
+    /// Returns the columns, in the order of `*`, hidden ones last.
+    pub(crate) fn columns(&self) -> &[TableColumn] {
+        match self {
+            Self::Provider(table) => table.columns(),
+            Self::Sessions(table) => table.columns(),
+        }
+    }
+
+    /// Returns the columns that bound a session's life, if rows are sessions.
+    pub(crate) fn time(&self) -> Option<TimeColumns> {
+        match self {
+            Self::Provider(table) => table.description().time.clone(),
+            Self::Sessions(_) => {
+                Some(TimeColumns { start: "start".to_owned(), end: "end".to_owned() })
+            }
+        }
+    }
+
+    /// Tells whether the window on the table's time columns is pushed.
+    pub(crate) fn takes_window(&self) -> bool {
+        match self {
+            Self::Provider(table) => table.description().takes_open_during,
+            Self::Sessions(_) => false,
+        }
+    }
+
+    fn as_provider(&self) -> Arc<dyn TableProvider> {
+        match self {
+            Self::Provider(table) => Arc::clone(table) as _,
+            Self::Sessions(table) => Arc::clone(table) as _,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Found {
-    tables: BTreeMap<(String, String), Arc<ProviderTable>>,
+    tables: BTreeMap<(String, String), StatementTable>,
     failure: Option<Error>,
 }
 
 impl<'a> StatementTables<'a> {
     /// Returns a resolver that has found nothing yet.
-    pub(crate) fn new(connections: &'a Connections, context: Arc<StatementContext>) -> Self {
+    pub(crate) fn new(connections: &'a Arc<Connections>, context: Arc<StatementContext>) -> Self {
         Self { connections, context, found: Mutex::default() }
     }
 
@@ -37,12 +85,15 @@ impl<'a> StatementTables<'a> {
     ///
     /// # Errors
     /// What kept the connection from being opened. `Ok(None)` if there is no such table.
-    pub(crate) fn resolve(&self, name: &[String]) -> Result<Option<Arc<ProviderTable>>, Error> {
+    pub(crate) fn resolve(&self, name: &[String]) -> Result<Option<StatementTable>, Error> {
         let (connection, table) = match name {
             [connection] => (connection, None),
             [connection, table] => (connection, Some(table)),
             _ => return Ok(None),
         };
+        if connection == sessions::NAME && table.is_none() {
+            return Ok(self.sessions());
+        }
         let Some(connection) = self.connections.open(connection)? else { return Ok(None) };
         let table = match table {
             None => connection.main_table(),
@@ -53,9 +104,23 @@ impl<'a> StatementTables<'a> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let table = found.tables.entry(key).or_insert_with(|| {
             let context = Arc::clone(&self.context);
-            Arc::new(ProviderTable::new(Arc::clone(&connection), table.clone(), context))
+            let table = ProviderTable::new(Arc::clone(&connection), table.clone(), context);
+            StatementTable::Provider(Arc::new(table))
         });
-        Ok(Some(Arc::clone(table)))
+        Ok(Some(table.clone()))
+    }
+
+    /// Returns `sessions`; there is no such table without a connection.
+    fn sessions(&self) -> Option<StatementTable> {
+        self.connections.configs().next()?;
+        let key = (sessions::NAME.to_owned(), sessions::NAME.to_owned());
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = found.tables.entry(key).or_insert_with(|| {
+            let connections = Arc::clone(self.connections);
+            let table = SessionsTable::new(connections, Arc::clone(&self.context));
+            StatementTable::Sessions(Arc::new(table))
+        });
+        Some(table.clone())
     }
 
     /// Returns what kept a connection from being opened, if one did not open.
@@ -79,7 +144,7 @@ impl<'a> StatementTables<'a> {
                     schema
                 }
             };
-            schema.register_table(name.clone(), Arc::clone(table) as _)?;
+            schema.register_table(name.clone(), table.as_provider())?;
         }
         Ok(catalog)
     }
@@ -95,7 +160,6 @@ impl Tables for StatementTables<'_> {
                 return None;
             }
         };
-        let description = table.description();
         let columns = table
             .columns()
             .iter()
@@ -105,13 +169,20 @@ impl Tables for StatementTables<'_> {
                 data_type: data_type(column.column.column_type),
             })
             .collect();
-        let reference = vec![name[0].clone(), description.name.clone()];
-        let time = description.time.clone().map(|time| (time.start, time.end));
+        let table_name = match &table {
+            StatementTable::Provider(table) => table.description().name.clone(),
+            StatementTable::Sessions(_) => sessions::NAME.to_owned(),
+        };
+        let reference = vec![name[0].clone(), table_name];
+        let time = table.time().map(|time| (time.start, time.end));
         Some(TableShape { reference, columns, time })
     }
 
     fn names(&self) -> Vec<String> {
         let mut names = self.connections.names();
+        if !names.is_empty() {
+            names.push(sessions::NAME.to_owned());
+        }
         for connection in self.connections.opened() {
             let name = &connection.config.name;
             names.extend(connection.tables.iter().map(|table| format!("{name}.{}", table.name)));

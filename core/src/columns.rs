@@ -80,6 +80,52 @@ pub(crate) fn table_columns(table: &Table, plugin: &str, connection: &str) -> Ve
     columns
 }
 
+/// Returns the columns of `sessions`: the common ones, of whatever table.
+pub(crate) fn session_columns() -> Vec<TableColumn> {
+    let table = Table { is_main: true, ..Table::default() };
+    let mut columns = table_columns(&table, "", "");
+    for TableColumn { column, .. } in &mut columns {
+        column.nullable = may_be_null(&column.name);
+        column.doc = doc(&column.name).to_owned();
+    }
+    columns
+}
+
+/// Tells whether a common column may be NULL in `sessions`.
+fn may_be_null(name: &str) -> bool {
+    !matches!(name, "id" | "provider" | "connection")
+}
+
+/// Returns what a common column means, whichever provider it comes from.
+fn doc(name: &str) -> &'static str {
+    match name {
+        "id" => "The provider's id of the session.",
+        "user" => "The login as the provider knows it.",
+        "start" => "When the session began.",
+        "end" => "When it ended; NULL if it is open.",
+        "duration" => "How long it has lasted: up to its end, or up to now.",
+        "status" => "`ACTIVE`, `COMPLETED`, `FAILED`, or the provider's own in upper case.",
+        "client_ip" => "Where the user came from.",
+        "provider" => "The plugin that read it.",
+        _ => "The connection it came from.",
+    }
+}
+
+/// Returns the columns of a main table as a part of `sessions`.
+pub(crate) fn branch_columns(table: &Table, plugin: &str, connection: &str) -> Vec<TableColumn> {
+    let mut columns = table_columns(table, plugin, connection);
+    columns.retain(|column| COMMON_COLUMNS.iter().any(|(name, _)| *name == column.column.name));
+    // A hidden common column goes last in its own table, not here.
+    let position = |column: &TableColumn| {
+        COMMON_COLUMNS.iter().position(|(name, _)| *name == column.column.name)
+    };
+    columns.sort_by_key(position);
+    for TableColumn { column, .. } in &mut columns {
+        column.nullable = may_be_null(&column.name);
+    }
+    columns
+}
+
 /// Returns the Arrow schema of some columns.
 pub(crate) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
     let fields: Vec<Field> = columns.into_iter().map(field_of).collect();

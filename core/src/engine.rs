@@ -78,7 +78,7 @@ pub struct Engine {
 
 /// What statements share.
 struct Shared {
-    connections: Connections,
+    connections: Arc<Connections>,
     settings: Mutex<RunSettings>,
     options: EngineOptions,
     memory_limit_bytes: usize,
@@ -105,7 +105,7 @@ impl Engine {
             .map_err(|error| internal(error.to_string()))?;
         let settings = Mutex::new(RunSettings::new(&config.settings));
         let state = plan::base_state(environment);
-        let connections = Connections::new(config, &options);
+        let connections = Arc::new(Connections::new(config, &options));
         let shared = Shared { connections, settings, options, memory_limit_bytes, state };
         Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })
     }

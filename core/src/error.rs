@@ -54,6 +54,12 @@ pub enum Error {
         /// What the host or the plugin said.
         error: WireError,
     },
+    /// No connection of `FROM sessions` could be read.
+    #[error("no connection of `sessions` could be read: {}", failures.iter().map(|(name, error)| format!("`{name}`: {error}")).collect::<Vec<_>>().join("; "))]
+    Sessions {
+        /// The connections, and why each failed.
+        failures: Vec<(String, Self)>,
+    },
     /// A value of the rows broke an expression while the query ran.
     #[error("{message}")]
     Run {
@@ -165,7 +171,10 @@ impl Error {
                 Reason::Cancelled => Class::Cancelled,
                 _ => Class::Failed,
             },
-            Self::Run { .. } | Self::Memory { .. } | Self::Internal { .. } => Class::Failed,
+            Self::Sessions { .. }
+            | Self::Run { .. }
+            | Self::Memory { .. }
+            | Self::Internal { .. } => Class::Failed,
             Self::Timeout { .. } => Class::Timeout,
             Self::Cancelled => Class::Cancelled,
         }
@@ -190,6 +199,7 @@ impl Error {
             Self::Config(error) => error.hint.clone(),
             Self::Plugin { hint, .. } => hint.clone(),
             Self::Scan { error, .. } => error.hint.clone(),
+            Self::Sessions { failures } => failures.first().and_then(|(_, error)| error.hint()),
             Self::Memory { .. } => {
                 Some("raise `memory_limit` in `[settings]`, or narrow the query".to_owned())
             }

@@ -21,6 +21,7 @@ mod functions;
 mod pushdown;
 mod rules;
 mod scan;
+mod sessions;
 mod statement;
 mod table;
 

@@ -3,6 +3,7 @@
 //! column that is constrained, and which conjuncts it stands for.
 //! Called by `table.rs`. Never fails: what cannot be expressed is simply not pushed.
 
+mod constants;
 mod constraint;
 pub(crate) mod value;
 
@@ -11,6 +12,7 @@ use datafusion::logical_expr::Expr;
 use sessionql_plugin_abi::message::{Bound, Filter, FilterOp};
 
 use crate::columns::{ColumnSource, TableColumn};
+pub(crate) use constants::fold as fold_constants;
 use constraint::{ColumnConstraint, is_never_true, read};
 
 /// What can be pushed of a list of conjuncts.

@@ -26,6 +26,7 @@ use sessionql_plugin_abi::message::{Gap, Request};
 
 use crate::connection::Connection;
 use crate::http::Client;
+use crate::sessions::Branches;
 use crate::statement::StatementContext;
 
 /// What a scan does: everything that was decided when it was planned.
@@ -57,6 +58,8 @@ pub(crate) struct ScanPlan {
     pub residual: Option<Arc<dyn PhysicalExpr>>,
     /// The columns that go out, as indexes into `sources`.
     pub projection: Vec<usize>,
+    /// The `FROM sessions` that this is a part of, if it is: it then judges a failure.
+    pub branches: Option<Arc<Branches>>,
     /// The statement.
     pub context: Arc<StatementContext>,
 }

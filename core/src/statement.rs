@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
+use datafusion::common::DataFusionError;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +51,16 @@ impl StatementContext {
             planning_failure: Mutex::new(None),
             n_scans: AtomicUsize::new(0),
         }
+    }
+
+    /// Keeps why planning failed, the first reason if there are several, and returns what planning
+    /// itself can say.
+    pub(crate) fn fail_planning(&self, error: Error) -> DataFusionError {
+        let message = error.to_string();
+        if let Ok(mut slot) = self.planning_failure.lock() {
+            slot.get_or_insert(error);
+        }
+        DataFusionError::Plan(message)
     }
 
     /// Returns a number for a scan that no other scan of the statement has.

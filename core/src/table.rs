@@ -18,12 +18,13 @@ use datafusion::physical_plan::empty::EmptyExec;
 use sessionql_plugin_abi::WireError;
 use sessionql_plugin_abi::message::{Io, Plan, Request, Table, Verdict};
 
-use crate::columns::{ColumnSource, TableColumn, schema_of, table_columns};
+use crate::columns::{ColumnSource, TableColumn, branch_columns, schema_of, table_columns};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::pushdown::value::format_instant;
 use crate::pushdown::{self, Pushable};
 use crate::scan::{OutputSource, ScanExec, ScanPlan};
+use crate::sessions::Branches;
 use crate::statement::StatementContext;
 
 /// A table of a connection, for one statement.
@@ -32,6 +33,8 @@ pub(crate) struct ProviderTable {
     table: Table,
     columns: Vec<TableColumn>,
     schema: SchemaRef,
+    /// The `FROM sessions` that this is a part of.
+    branches: Option<Arc<Branches>>,
     context: Arc<StatementContext>,
 }
 
@@ -55,7 +58,16 @@ impl ProviderTable {
         let plugin = &connection.config.plugin;
         let columns = table_columns(&table, plugin, &connection.config.name);
         let schema = schema_of(columns.iter().map(|column| &column.column));
-        Self { connection, table, columns, schema, context }
+        Self { connection, table, columns, schema, branches: None, context }
+    }
+
+    /// Returns the main table as a part of `sessions`: the common columns alone, and a failed scan
+    /// is one for `branches` to judge.
+    pub(crate) fn of_sessions(self, branches: Arc<Branches>) -> Self {
+        let config = &self.connection.config;
+        let columns = branch_columns(&self.table, &config.plugin, &config.name);
+        let schema = schema_of(columns.iter().map(|column| &column.column));
+        Self { columns, schema, branches: Some(branches), ..self }
     }
 
     /// Returns the columns, in the order of `*`, hidden ones last.
@@ -68,24 +80,53 @@ impl ProviderTable {
         &self.table
     }
 
-    fn plan_scan(
+    /// Plans a scan of these columns, by index, with these conjuncts.
+    ///
+    /// # Errors
+    /// What the engine, the connection or the plugin's `plan` says.
+    pub(crate) fn plan_scan(
         &self,
         session: &dyn Session,
         filters: &[Expr],
         projection: &[usize],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
+        let folded = match self.context.pushes_filters {
+            true => self.decide_constants(filters)?,
+            false => Some(filters.to_vec()),
+        };
+        let Some(filters) = folded else { return self.no_rows(projection) };
+        let filters = filters.as_slice();
         let conjuncts: Vec<&Expr> = filters.iter().collect();
         let pushable = pushdown::push(&conjuncts, &self.columns, self.table.takes_open_during);
         let is_empty = pushable.is_contradiction && self.context.pushes_filters;
         if is_empty || limit == Some(0) {
-            let schema = Arc::new(self.schema.project(projection).map_err(DataFusionError::from)?);
-            return Ok(Arc::new(EmptyExec::new(schema)));
+            return self.no_rows(projection);
         }
         let pushable = if self.context.pushes_filters { pushable } else { Pushable::default() };
         let negotiated = self.negotiate(filters, &pushable, projection, limit)?;
         let plan = self.scan_plan(session, filters, projection, negotiated)?;
         Ok(Arc::new(ScanExec::try_new(Arc::new(plan), limit)?))
+    }
+
+    fn no_rows(&self, projection: &[usize]) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
+        let schema = Arc::new(self.schema.project(projection).map_err(DataFusionError::from)?);
+        Ok(Arc::new(EmptyExec::new(schema)))
+    }
+
+    /// Returns the filters without those that `provider` and `connection` decide; `None` if they
+    /// rule all rows out.
+    fn decide_constants(&self, filters: &[Expr]) -> Result<Option<Vec<Expr>>> {
+        let constants: Vec<(&str, &str)> = self
+            .columns
+            .iter()
+            .filter_map(|column| match &column.source {
+                ColumnSource::Constant(text) => Some((&*column.column.name, text.as_str())),
+                _ => None,
+            })
+            .collect();
+        let schema = DFSchema::try_from(self.schema.as_ref().clone())?;
+        pushdown::fold_constants(filters, &constants, &schema)
     }
 
     /// Asks the plugin how it would answer. Residual filters may need more columns, and more
@@ -237,31 +278,35 @@ impl ProviderTable {
             full_schema,
             residual,
             projection,
+            branches: self.branches.clone(),
             context: Arc::clone(&self.context),
         })
     }
 
     /// Keeps what went wrong for the engine, and returns what planning can say.
     fn planning_error(&self, error: PlanError) -> DataFusionError {
-        let error = match error {
-            PlanError::Engine(error) => return error,
+        match error {
+            PlanError::Engine(error) => error,
+            error => self.context.fail_planning(self.planning_failure(error)),
+        }
+    }
+
+    /// Returns what kept a scan from being planned as a failure of the statement.
+    pub(crate) fn planning_failure(&self, error: PlanError) -> Error {
+        match error {
+            PlanError::Engine(error) => Error::internal(error.to_string()),
             PlanError::Connection(error) => error,
             PlanError::Plugin(error) => Error::Scan {
                 connection: self.connection.config.name.clone(),
                 table: self.table.name.clone(),
                 error,
             },
-        };
-        let message = error.to_string();
-        if let Ok(mut slot) = self.context.planning_failure.lock() {
-            slot.get_or_insert(error);
         }
-        DataFusionError::Plan(message)
     }
 }
 
 /// Why a scan could not be planned.
-enum PlanError {
+pub(crate) enum PlanError {
     /// The engine said so.
     Engine(DataFusionError),
     /// The plugin's `plan` failed.
@@ -288,6 +333,17 @@ fn residual(n_filters: usize, pushable: &Pushable, plan: &Plan) -> Vec<usize> {
         }
     }
     (0..n_filters).filter(|idx| !is_covered[*idx]).collect()
+}
+
+/// Claims each filter that a scan can hold and check.
+pub(crate) fn filter_pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
+    filters
+        .iter()
+        .map(|filter| match can_hold(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Unsupported,
+        })
+        .collect()
 }
 
 /// Tells whether a filter can be held and checked by a scan.
@@ -321,13 +377,7 @@ impl TableProvider for ProviderTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(filters
-            .iter()
-            .map(|filter| match can_hold(filter) {
-                true => TableProviderFilterPushDown::Exact,
-                false => TableProviderFilterPushDown::Unsupported,
-            })
-            .collect())
+        Ok(filter_pushdown(filters))
     }
 
     async fn scan_with_args<'a>(

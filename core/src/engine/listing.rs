@@ -13,6 +13,7 @@ use crate::catalog::StatementTables;
 use crate::columns::ColumnSource;
 use crate::error::{Error, nearest};
 use crate::lower::Tables as _;
+use crate::sessions;
 
 /// Builds the columns of a listing.
 #[derive(Default)]
@@ -64,8 +65,8 @@ pub(super) fn describe(
     let each = |of: &dyn Fn(&crate::columns::TableColumn) -> Option<String>| {
         columns.iter().map(of).collect::<Vec<_>>()
     };
-    let time = table.description().time.clone();
-    let takes_window = table.description().takes_open_during;
+    let time = table.time();
+    let takes_window = table.takes_window();
     let pushed = |column: &Column| {
         let mut words: Vec<&str> = column.filters.iter().map(|op| filter_word(*op)).collect();
         let bounds = time.as_ref().is_some_and(|time| {
@@ -141,6 +142,10 @@ pub(super) fn plugins(connections: &Connections) -> Result<Outcome, Error> {
 /// Lists the tables of all connections; a connection that cannot be opened says why.
 pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
     let mut rows: Vec<[Option<String>; 5]> = Vec::new();
+    if connections.configs().any(|config| config.in_sessions) {
+        let doc = "The sessions of all connections: their common columns.";
+        rows.push([Some(sessions::NAME.to_owned()), None, None, Some(doc.to_owned()), None]);
+    }
     for name in connections.names() {
         match connections.open(&name) {
             Ok(Some(connection)) => {

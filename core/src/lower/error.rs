@@ -20,8 +20,10 @@ pub struct LowerError {
 #[non_exhaustive]
 pub enum LowerErrorKind {
     /// A table that is neither in the catalog nor a named query.
-    #[error("no table `{name}`")]
+    #[error("no table `{name}`{}", if *has_tables { "" } else { ": no connection is configured" })]
     UnknownTable {
+        /// Whether there is any table at all.
+        has_tables: bool,
         /// Its dotted name.
         name: String,
         /// The nearest names, the nearest first.

@@ -235,7 +235,8 @@ impl Lowering<'_> {
         let mut names = self.context.tables.names();
         names.extend(self.ctes.iter().map(|(name, _)| name.clone()));
         let candidates = nearest(&name, names.iter().map(String::as_str));
-        LowerError::new(LowerErrorKind::UnknownTable { name, candidates }, span)
+        let has_tables = !names.is_empty();
+        LowerError::new(LowerErrorKind::UnknownTable { has_tables, name, candidates }, span)
     }
 }
 

@@ -21,6 +21,7 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 
 use crate::scan::ScanExec;
+use crate::sessions::UnreadExec;
 
 /// Returns the ids of the scans below a step that is not monotone.
 pub(crate) fn scans_that_may_turn_wrong(plan: &Arc<dyn ExecutionPlan>) -> HashSet<usize> {
@@ -30,9 +31,10 @@ pub(crate) fn scans_that_may_turn_wrong(plan: &Arc<dyn ExecutionPlan>) -> HashSe
 }
 
 fn collect(plan: &Arc<dyn ExecutionPlan>, is_wrong: bool, scans: &mut HashSet<usize>) {
-    if let Some(scan) = plan.downcast_ref::<ScanExec>() {
+    let scan = plan.downcast_ref::<ScanExec>().map(ScanExec::id);
+    if let Some(scan) = scan.or_else(|| plan.downcast_ref::<UnreadExec>().map(UnreadExec::id)) {
         if is_wrong {
-            scans.insert(scan.id());
+            scans.insert(scan);
         }
         return;
     }

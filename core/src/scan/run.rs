@@ -167,7 +167,7 @@ impl Run<'_> {
                 {
                     return Err(cancelled());
                 }
-                Err(error) => return Err(self.fail(error)),
+                Err(error) => return self.fail(error),
             }
         }
         gaps.iter_mut().for_each(|gap| self.redact(&mut gap.message));
@@ -203,7 +203,9 @@ impl Run<'_> {
         }
     }
 
-    fn fail(&self, mut error: WireError) -> DataFusionError {
+    /// Writes why the scan failed. In `FROM sessions` the rows of the others stand, as long as there
+    /// are others.
+    fn fail(&self, mut error: WireError) -> Result<()> {
         self.redact(&mut error.message);
         if let Some(hint) = &mut error.hint {
             self.redact(hint);
@@ -214,9 +216,20 @@ impl Run<'_> {
             table: self.plan.request.table.clone(),
             error,
         };
+        let ledger = &self.plan.context.ledger;
+        let error = match &self.plan.branches {
+            None => error,
+            Some(branches) => match branches.fail(&self.plan.connection.config.name, error) {
+                Some(all_failed) => all_failed,
+                None => {
+                    ledger.close(self.entry, vec![gap], Vec::new());
+                    return Ok(());
+                }
+            },
+        };
         let message = error.to_string();
-        self.plan.context.ledger.fail(self.entry, gap, error);
-        DataFusionError::Execution(message)
+        ledger.fail(self.entry, gap, error);
+        Err(DataFusionError::Execution(message))
     }
 
     /// Turns rows that the plugin emitted into rows that go out, and tells whether more are wanted.

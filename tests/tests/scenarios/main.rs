@@ -2,7 +2,7 @@
 //! `openvpn_rows`: every rule of the provider, boundaries included, against the emulator's truth.
 //! `openvpn_requests`: which requests a query costs. `openvpn_faults`: what goes wrong on the way.
 //! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
-//! `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
+//! `sessions`: the union over all connections. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
 //! `documents`: the examples of the documentation. `tidy`: what must hold of the source itself.
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
@@ -15,4 +15,5 @@ mod openvpn_requests;
 mod openvpn_rows;
 mod plugins;
 mod program;
+mod sessions;
 mod tidy;
