@@ -35,7 +35,8 @@ impl Offices {
         let clock = Clock::fixed(instant(BEGIN));
         let start = |prefix, user| {
             let sessions = sessions(prefix, user);
-            Emulator::start(Options { sessions, ..Options::empty(clock.clone()) }).unwrap()
+            Emulator::start(Options { sessions, ..Options::empty(clock.clone()) })
+                .expect("a loopback socket is free")
         };
         let (eu, us) = (start("e", "ann"), start("u", "bob"));
         let named = |emulator, name: &str| openvpn_toml(emulator).replace(".openvpn]", name);
