@@ -4,6 +4,8 @@
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
+pub mod model;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

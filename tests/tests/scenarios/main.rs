@@ -1,7 +1,7 @@
 //! Whole queries, from text to rows, against emulators.
 //! `openvpn_rows`: every rule of the provider, boundaries included, against the emulator's truth.
 //! `openvpn_requests`: which requests a query costs. `openvpn_faults`: what goes wrong on the way.
-//! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
+//! `openvpn_model`: random queries over random sessions. `traps`: what was wrong once.
 //! `sessions`: the union over all connections. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
 //! `documents`: the examples of the documentation. `tidy`: what must hold of the source itself.
 
@@ -9,11 +9,12 @@
 
 mod documents;
 mod engine;
-mod model;
 mod openvpn_faults;
+mod openvpn_model;
 mod openvpn_requests;
 mod openvpn_rows;
 mod plugins;
 mod program;
 mod sessions;
 mod tidy;
+mod traps;
