@@ -20,6 +20,7 @@ use sessionql_sandbox::{Clock, openvpn_toml};
 
 // The plugins' libraries are built because this crate depends on them.
 use sessionql_faulty as _;
+use sessionql_fixture as _;
 use sessionql_minimal as _;
 use sessionql_openvpn as _;
 
