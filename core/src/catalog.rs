@@ -1,5 +1,5 @@
-//! Resolves the names of tables for one statement: a connection is its main table, and
-//! `connection.table` is any of its tables. Opens a connection, and so loads its plugin, when it is
+//! Resolves the names of tables for one statement: a connection is its main table or its only one,
+//! and `connection.table` is any of its tables. Opens a connection, and so loads its plugin, when it is
 //! first named.
 
 use std::collections::BTreeMap;

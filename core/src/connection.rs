@@ -73,9 +73,12 @@ impl Connection {
         })
     }
 
-    /// Returns the main table, if there is one.
+    /// Returns the table that the connection's bare name means: the main one, or the only one.
     pub fn main_table(&self) -> Option<&Table> {
-        self.tables.iter().find(|table| table.is_main)
+        match self.tables.as_slice() {
+            [only] => Some(only),
+            tables => tables.iter().find(|table| table.is_main),
+        }
     }
 
     /// Returns the client that sends this connection's requests.

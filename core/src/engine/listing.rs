@@ -149,9 +149,11 @@ pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
     for name in connections.names() {
         match connections.open(&name) {
             Ok(Some(connection)) => {
+                let main = connection.main_table().map(|table| table.name.as_str());
                 for table in &connection.tables {
                     let full_name = format!("{name}.{}", table.name);
-                    let short_name = if table.is_main { name.clone() } else { full_name };
+                    let is_main = main == Some(&table.name);
+                    let short_name = if is_main { name.clone() } else { full_name };
                     let history = table.limits.history.map(|history| match history {
                         History::Live => "live".to_owned(),
                         History::LastUs(micros) => crate::duration::human_us(micros),

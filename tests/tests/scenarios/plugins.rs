@@ -119,3 +119,33 @@ fn a_plugin_that_panicked_is_not_called_again() {
         assert!(ask("SELECT 1").is_none(), "{crime}: the engine goes on");
     }
 }
+
+/// A table that is not declared as the main one has no common columns, but it needs no second name
+/// if it is the only one.
+#[test]
+fn the_only_table_of_a_connection_has_its_name() {
+    let directory = tempfile::tempdir().expect("a directory is made");
+    for file in ["one.jsonl", "two.jsonl"] {
+        std::fs::write(directory.path().join(file), "{\"n\": 7}\n").expect("it is written");
+    }
+    let config = format!(
+        "[connections.solo]\nplugin = \"fixture\"\npath = {:?}\ncolumns = [\"n int64\"]\n\
+         [connections.pair]\nplugin = \"fixture\"\npath = {:?}\ncolumns = [\"one.n int64\", \"two.n int64\"]\n",
+        directory.path().join("one.jsonl"),
+        directory.path(),
+    );
+    for sql in ["SELECT * FROM solo", "SELECT solo.n FROM solo", "SELECT * FROM solo.one"] {
+        let answer = ask(&config, sql);
+        assert!(answer.error.is_none(), "{sql}: {:?}", answer.error);
+        assert_eq!(
+            (answer.columns, answer.rows),
+            (vec!["n".to_owned()], vec![vec!["7".to_owned()]])
+        );
+    }
+    assert_eq!(ask(&config, "SELECT n FROM pair.two").rows, [["7"]]);
+    let error = ask(&config, "SELECT n FROM pair").error.expect("it is one of two");
+    assert_eq!(error.to_string(), "no table `pair`");
+    let tables = ask(&config, "SHOW TABLES").rows;
+    let names: Vec<&str> = tables.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(names, ["pair.one", "pair.two", "solo"]);
+}
