@@ -3,10 +3,15 @@
 //! `openvpn_requests`: which requests a query costs. `openvpn_faults`: what goes wrong on the way.
 //! `openvpn_model`: random queries over random sessions. `traps`: what was wrong once.
 //! `sessions`: the union over all connections. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
+//! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
+//! `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
+//! `c_plugin`: the example in C.
 //! `documents`: the examples of the documentation. `tidy`: what must hold of the source itself.
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
+#[cfg(unix)]
+mod c_plugin;
 mod documents;
 mod engine;
 mod openvpn_faults;
