@@ -2,10 +2,8 @@
 //! `openvpn_rows`: every rule of the provider, boundaries included, against the emulator's truth.
 //! `openvpn_requests`: which requests a query costs. `openvpn_faults`: what goes wrong on the way.
 //! `openvpn_model`: random queries over random sessions. `traps`: what was wrong once.
-//! `sessions`: the union over all connections. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
-//! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
-//! `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
-//! `c_plugin`: the example in C.
+//! `sessions`: the union over all connections. `engine`: what holds of every query.
+//! `plugins`: the wall. `c_plugin`: the example in C. `program`: the binary.
 //! `documents`: the examples of the documentation. `tidy`: what must hold of the source itself.
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
