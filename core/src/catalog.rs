@@ -123,6 +123,11 @@ impl<'a> StatementTables<'a> {
         Some(table.clone())
     }
 
+    /// Returns the tables that were found, by connection and table.
+    pub(crate) fn resolved(&self) -> Vec<(String, String)> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).tables.keys().cloned().collect()
+    }
+
     /// Returns what kept a connection from being opened, if one did not open.
     pub(crate) fn take_failure(&self) -> Option<Error> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).failure.take()

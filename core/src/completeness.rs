@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use sessionql_plugin_abi::Reason;
 use sessionql_plugin_abi::message::Gap;
 
 use crate::error::Error;
-use crate::http::Account;
+use crate::http::{Account, FinishedRequest, Usage};
 
 /// Which way an incomplete result may be off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,37 @@ struct Entry {
     account: Arc<Account>,
     gaps: Vec<Gap>,
     notes: Vec<String>,
-    n_rows: u64,
+    rows: RowCounts,
+    began: Instant,
+    elapsed: Option<Duration>,
+}
+
+/// Rows of a scan on their way from the plugin to the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RowCounts {
+    /// Rows that the plugin emitted.
+    pub n_emitted: u64,
+    /// Those that were not there before.
+    pub n_new: u64,
+    /// Those that passed the filters and were wanted.
+    pub n_out: u64,
+}
+
+/// What one run of a scan did, for EXPLAIN ANALYZE.
+#[derive(Debug)]
+pub(crate) struct ScanRun {
+    /// The scan.
+    pub scan_id: usize,
+    /// The connection.
+    pub connection: String,
+    /// What its requests cost.
+    pub usage: Usage,
+    /// Its requests that have ended, the first 1,000 of them.
+    pub finished: Vec<FinishedRequest>,
+    /// Its rows.
+    pub rows: RowCounts,
+    /// From its first request to its end, or until now.
+    pub elapsed: Duration,
 }
 
 /// One run of a scan in the ledger.
@@ -111,16 +142,40 @@ impl Ledger {
             account,
             gaps: Vec::new(),
             notes: Vec::new(),
-            n_rows: 0,
+            rows: RowCounts::default(),
+            began: Instant::now(),
+            elapsed: None,
         });
         EntryId(entries.len() - 1)
     }
 
     /// Counts rows.
-    pub fn add_rows(&self, id: EntryId, n_rows: usize) {
+    pub(crate) fn add_rows(&self, id: EntryId, rows: RowCounts) {
         if let Some(entry) = lock(&self.entries).get_mut(id.0) {
-            entry.n_rows += n_rows as u64;
+            entry.rows.n_emitted += rows.n_emitted;
+            entry.rows.n_new += rows.n_new;
+            entry.rows.n_out += rows.n_out;
         }
+    }
+
+    /// Writes that a run has ended, however it did.
+    pub(crate) fn end(&self, id: EntryId) {
+        if let Some(entry) = lock(&self.entries).get_mut(id.0) {
+            entry.elapsed = Some(entry.began.elapsed());
+        }
+    }
+
+    /// Returns what the scans did so far, in the order in which they began.
+    pub(crate) fn runs(&self) -> Vec<ScanRun> {
+        let run = |entry: &Entry| ScanRun {
+            scan_id: entry.scan_id,
+            connection: entry.connection.clone(),
+            usage: entry.account.usage(),
+            finished: entry.account.finished(),
+            rows: entry.rows,
+            elapsed: entry.elapsed.unwrap_or_else(|| entry.began.elapsed()),
+        };
+        lock(&self.entries).iter().map(run).collect()
     }
 
     /// Writes what a scan that came to its end did not cover, and what it has to say.
@@ -160,7 +215,7 @@ impl Ledger {
                     connections.len() - 1
                 });
             let report = &mut connections[idx];
-            report.n_rows += entry.n_rows;
+            report.n_rows += entry.rows.n_new;
             let usage = entry.account.usage();
             report.n_requests += usage.requests;
             report.n_retries += usage.retries;

@@ -3,11 +3,12 @@
 //! own, which have the stack that the deepest accepted query needs.
 
 mod connections;
+mod explained;
 mod listing;
 mod outcome;
 mod plan;
 mod settings;
-mod words;
+pub(crate) mod words;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound as _, Utc};
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use sessionql_grammar::ast::{ShowKind, Statement, StatementKind};
+use sessionql_grammar::ast::{Query, ShowKind, Statement, StatementKind};
 use tokio::runtime::Runtime;
 
 use crate::catalog::StatementTables;
@@ -128,25 +129,14 @@ impl Engine {
         statement: &Statement,
         options: &ExecuteOptions,
     ) -> Result<Outcome, Error> {
-        let context = Arc::new(self.context(options)?);
         match &statement.kind {
-            StatementKind::Query(query) => {
-                let (shared, text, query) =
-                    (Arc::clone(&self.shared), text.to_owned(), query.clone());
-                let timeout = options.timeout;
-                let on_big_stack = async move {
-                    let prepared = plan::prepare(&shared, &context, &text, &query).await?;
-                    outcome::run(prepared, &context, timeout, shared.memory_limit_bytes)
-                };
-                let planning = AbortOnDrop(self.runtime()?.spawn(on_big_stack));
-                planning.await
+            StatementKind::Query(query) => self.ask(text, query, Purpose::Rows, options).await,
+            StatementKind::Explain { analyze, query } => {
+                let purpose = if *analyze { Purpose::Analysis } else { Purpose::Explanation };
+                self.ask(text, query, purpose, options).await
             }
-            StatementKind::Explain { .. } => Err(Error::Query {
-                message: "`EXPLAIN` is not available yet".to_owned(),
-                span: Some(statement.span),
-                candidates: Vec::new(),
-            }),
             StatementKind::Describe(name) => {
+                let context = Arc::new(self.context(options)?);
                 let tables = StatementTables::new(&self.shared.connections, context);
                 listing::describe(&tables, &self.shared.connections, name)
             }
@@ -171,6 +161,31 @@ impl Engine {
     /// Returns what the clock shows.
     pub fn clock(&self) -> DateTime<Utc> {
         (self.shared.options.clock)()
+    }
+
+    /// Plans a query and does with it what it is planned for.
+    async fn ask(
+        &self,
+        text: &str,
+        query: &Query,
+        purpose: Purpose,
+        options: &ExecuteOptions,
+    ) -> Result<Outcome, Error> {
+        let mut context = self.context(options)?;
+        context.is_only_explained = purpose == Purpose::Explanation;
+        let context = Arc::new(context);
+        let (shared, text, query) = (Arc::clone(&self.shared), text.to_owned(), query.clone());
+        let timeout = options.timeout;
+        let on_big_stack = async move {
+            let prepared = plan::prepare(&shared, &context, &text, &query).await?;
+            let limit_bytes = shared.memory_limit_bytes;
+            match purpose {
+                Purpose::Rows => outcome::run(prepared, &context, timeout, limit_bytes),
+                Purpose::Explanation => explained::explain(prepared, &context),
+                Purpose::Analysis => explained::analyze(prepared, &context, timeout, limit_bytes),
+            }
+        };
+        AbortOnDrop(self.runtime()?.spawn(on_big_stack)).await
     }
 
     fn show(&self, kind: &ShowKind) -> Result<Outcome, Error> {
@@ -216,6 +231,17 @@ impl fmt::Debug for Engine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Engine")
     }
+}
+
+/// What a query is planned for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To yield its rows.
+    Rows,
+    /// To be explained; nothing is sent.
+    Explanation,
+    /// To be explained after it has run.
+    Analysis,
 }
 
 /// Planning on a thread of the engine; ends with whoever waits for it.

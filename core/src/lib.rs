@@ -9,6 +9,7 @@ pub mod display;
 pub mod duration;
 pub mod engine;
 pub mod error;
+pub mod explain;
 pub mod http;
 pub mod instant;
 pub mod lower;
@@ -27,4 +28,5 @@ mod table;
 
 pub use engine::{Engine, EngineOptions, ExecuteOptions, Outcome, Warning};
 pub use error::Error;
+pub use explain::Explanation;
 pub use sessionql_plugin_abi::Reason;

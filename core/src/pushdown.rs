@@ -89,6 +89,28 @@ pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: b
     pushable
 }
 
+/// Returns why no filter stands for a conjunct, for people.
+pub(crate) fn why_not_sent(conjunct: &Expr, columns: &[TableColumn]) -> &'static str {
+    if value::window(conjunct).is_some() {
+        return "the provider has no such window";
+    }
+    let Some(found) = read(conjunct) else {
+        return "not a comparison of one column with constants";
+    };
+    let Some(column) = columns.iter().find(|column| column.column.name == found.column) else {
+        return "not a column of this table";
+    };
+    match &column.source {
+        ColumnSource::Duration(_) => "computed here",
+        ColumnSource::Constant(_) => "the same in every row",
+        ColumnSource::Null => "the provider does not know it",
+        ColumnSource::Plugin if column.column.filters.is_empty() => {
+            "the provider has no filter on this column"
+        }
+        ColumnSource::Plugin => "the provider has no such filter on this column",
+    }
+}
+
 /// Returns the filters for a column's constraint that the column takes.
 fn to_filters(constraint: ColumnConstraint, column: &TableColumn) -> Vec<PushableFilter> {
     let takes = |op| column.column.filters.contains(&op);

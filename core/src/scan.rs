@@ -16,13 +16,14 @@ use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::TaskContext;
+use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
     SendableRecordBatchStream,
 };
-use sessionql_plugin_abi::message::{Gap, Request};
+use sessionql_plugin_abi::message::{Estimate, Gap, HttpRequest, Request, Verdict};
 
 use crate::connection::Connection;
 use crate::http::Client;
@@ -60,8 +61,25 @@ pub(crate) struct ScanPlan {
     pub projection: Vec<usize>,
     /// The `FROM sessions` that this is a part of, if it is: it then judges a failure.
     pub branches: Option<Arc<Branches>>,
+    /// What becomes of each filter, for EXPLAIN.
+    pub filters: Vec<FilterPlan>,
+    /// The first requests as the plugin announces them, for EXPLAIN.
+    pub previews: Vec<HttpRequest>,
+    /// What the plugin expects the scan to cost, for EXPLAIN.
+    pub estimate: Estimate,
     /// The statement.
     pub context: Arc<StatementContext>,
+}
+
+/// What becomes of one conjunct on a table.
+#[derive(Debug, Clone)]
+pub(crate) struct FilterPlan {
+    /// The conjunct.
+    pub expr: Expr,
+    /// How well the provider answers it; unless exactly, the scan checks it.
+    pub verdict: Verdict,
+    /// Why, in the words of the plugin or, if it was not asked, in ours.
+    pub reason: String,
 }
 
 /// Where the values of a column come from.
@@ -102,6 +120,11 @@ impl ScanExec {
             Boundedness::Bounded,
         ));
         Ok(Self { plan, fetch, properties })
+    }
+
+    /// Returns what the scan does.
+    pub(crate) fn plan(&self) -> &ScanPlan {
+        &self.plan
     }
 
     /// Returns the scan's number within its statement.

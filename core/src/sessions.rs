@@ -126,7 +126,7 @@ impl SessionsTable {
         let connection = self.connections.open(&config.name).transpose()?;
         connection
             .map(|connection| {
-                let table = connection.main_table()?.clone();
+                let table = connection.main_table().filter(|table| table.is_main)?.clone();
                 Some(ProviderTable::new(connection, table, Arc::clone(&self.context)))
             })
             .transpose()

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use datafusion::common::DataFusionError;
+use datafusion::logical_expr::Expr;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::completeness::Ledger;
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::http::RequestBudget;
 
@@ -33,7 +35,25 @@ pub(crate) struct StatementContext {
     pub runtime: Handle,
     /// What went wrong while planning a scan; planning itself can only say that something did.
     pub planning_failure: Mutex<Option<Error>>,
+    /// Whether the statement is planned to be explained and will not run; then a connection whose
+    /// secrets cannot be had is no obstacle.
+    pub is_only_explained: bool,
+    /// The tables of which no row can be wanted, so that no scan stands for them.
+    pub unread: Mutex<Vec<UnreadTable>>,
     n_scans: AtomicUsize,
+}
+
+/// A table that is named and not read.
+#[derive(Debug)]
+pub(crate) struct UnreadTable {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// The table.
+    pub table: String,
+    /// The filters that it would have to pass.
+    pub filters: Vec<Expr>,
+    /// Why it is not read.
+    pub reason: &'static str,
 }
 
 impl StatementContext {
@@ -49,6 +69,8 @@ impl StatementContext {
             budget: None,
             runtime,
             planning_failure: Mutex::new(None),
+            is_only_explained: false,
+            unread: Mutex::default(),
             n_scans: AtomicUsize::new(0),
         }
     }

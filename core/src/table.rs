@@ -23,9 +23,9 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::pushdown::value::format_instant;
 use crate::pushdown::{self, Pushable};
-use crate::scan::{OutputSource, ScanExec, ScanPlan};
+use crate::scan::{FilterPlan, OutputSource, ScanExec, ScanPlan};
 use crate::sessions::Branches;
-use crate::statement::StatementContext;
+use crate::statement::{StatementContext, UnreadTable};
 
 /// A table of a connection, for one statement.
 pub(crate) struct ProviderTable {
@@ -95,21 +95,32 @@ impl ProviderTable {
             true => self.decide_constants(filters)?,
             false => Some(filters.to_vec()),
         };
-        let Some(filters) = folded else { return self.no_rows(projection) };
+        let Some(filters) = folded else {
+            return self.no_rows(filters, projection, "no row can pass");
+        };
         let filters = filters.as_slice();
         let conjuncts: Vec<&Expr> = filters.iter().collect();
         let pushable = pushdown::push(&conjuncts, &self.columns, self.table.takes_open_during);
         let is_empty = pushable.is_contradiction && self.context.pushes_filters;
         if is_empty || limit == Some(0) {
-            return self.no_rows(projection);
+            let reason = if is_empty { "no row can pass" } else { "`LIMIT 0`" };
+            return self.no_rows(filters, projection, reason);
         }
         let pushable = if self.context.pushes_filters { pushable } else { Pushable::default() };
         let negotiated = self.negotiate(filters, &pushable, projection, limit)?;
-        let plan = self.scan_plan(session, filters, projection, negotiated)?;
+        let told = self.filter_plans(filters, &pushable, &negotiated.plan);
+        let plan = self.scan_plan(session, told, projection, negotiated)?;
         Ok(Arc::new(ScanExec::try_new(Arc::new(plan), limit)?))
     }
 
-    fn no_rows(&self, projection: &[usize]) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
+    /// Returns the plan of a table that needs no request, and keeps why for EXPLAIN.
+    fn no_rows(
+        &self,
+        filters: &[Expr],
+        projection: &[usize],
+        reason: &'static str,
+    ) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
+        self.leave_unread(filters, reason);
         let schema = Arc::new(self.schema.project(projection).map_err(DataFusionError::from)?);
         Ok(Arc::new(EmptyExec::new(schema)))
     }
@@ -127,6 +138,47 @@ impl ProviderTable {
             .collect();
         let schema = DFSchema::try_from(self.schema.as_ref().clone())?;
         pushdown::fold_constants(filters, &constants, &schema)
+    }
+
+    /// Notes for EXPLAIN that no scan stands for this table.
+    fn leave_unread(&self, filters: &[Expr], reason: &'static str) {
+        let unread = UnreadTable {
+            connection: Arc::clone(&self.connection),
+            table: self.table.name.clone(),
+            filters: filters.to_vec(),
+            reason,
+        };
+        if let Ok(mut tables) = self.context.unread.lock() {
+            tables.push(unread);
+        }
+    }
+
+    /// Returns what becomes of each filter, and why.
+    fn filter_plans(&self, filters: &[Expr], pushable: &Pushable, plan: &Plan) -> Vec<FilterPlan> {
+        let told = |(idx, expr): (usize, &Expr)| {
+            let sent = pushable.filters.iter().position(|filter| filter.conjuncts.contains(&idx));
+            let (verdict, reason) = match sent {
+                Some(sent) => {
+                    let verdict = plan.verdicts.get(sent).copied().unwrap_or_default();
+                    let reason = plan.reasons.get(sent).cloned().unwrap_or_default();
+                    match (verdict, pushable.filters[sent].is_superset) {
+                        (Verdict::Exact, true) => {
+                            (Verdict::Inexact, format!("{reason}, in a form that lets more pass"))
+                        }
+                        _ => (verdict, reason),
+                    }
+                }
+                None if !self.context.pushes_filters => {
+                    (Verdict::Unsupported, "pushdown is off".to_owned())
+                }
+                None => {
+                    let reason = pushdown::why_not_sent(expr, &self.columns);
+                    (Verdict::Unsupported, reason.to_owned())
+                }
+            };
+            FilterPlan { expr: expr.clone(), verdict, reason }
+        };
+        filters.iter().enumerate().map(told).collect()
     }
 
     /// Asks the plugin how it would answer. Residual filters may need more columns, and more
@@ -215,7 +267,7 @@ impl ProviderTable {
     fn scan_plan(
         &self,
         session: &dyn Session,
-        filters: &[Expr],
+        filters: Vec<FilterPlan>,
         projection: &[usize],
         negotiated: Negotiated,
     ) -> Result<ScanPlan, PlanError> {
@@ -245,7 +297,7 @@ impl ProviderTable {
         let full_schema = Arc::new(self.schema.project(&used).map_err(DataFusionError::from)?);
         let position = |idx: &usize| used.iter().position(|used| used == idx);
         let projection = projection.iter().filter_map(position).collect();
-        let residual = conjunction(residual.iter().map(|idx| filters[*idx].clone()));
+        let residual = conjunction(residual.iter().map(|idx| filters[*idx].expr.clone()));
         let residual = residual
             .map(|residual| {
                 let schema = DFSchema::try_from(full_schema.as_ref().clone())?;
@@ -258,12 +310,19 @@ impl ProviderTable {
             }
             false => Vec::new(),
         };
-        let client = match self.connection.managed.plugin().manifest.io {
-            Io::Host => Some(self.connection.client().map_err(PlanError::Connection)?.clone()),
-            Io::Own => None,
-        };
         let mut notes = self.connection.notes.clone();
         notes.extend(plan.notes);
+        let client = match self.connection.managed.plugin().manifest.io {
+            Io::Host => match self.connection.client() {
+                Ok(client) => Some(client.clone()),
+                Err(error) if self.context.is_only_explained => {
+                    notes.push(format!("the query itself would fail: {error}"));
+                    None
+                }
+                Err(error) => return Err(PlanError::Connection(error)),
+            },
+            Io::Own => None,
+        };
         Ok(ScanPlan {
             id: self.context.next_scan_id(),
             connection: Arc::clone(&self.connection),
@@ -279,6 +338,9 @@ impl ProviderTable {
             residual,
             projection,
             branches: self.branches.clone(),
+            filters,
+            previews: plan.previews,
+            estimate: plan.estimate,
             context: Arc::clone(&self.context),
         })
     }

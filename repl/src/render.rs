@@ -3,6 +3,7 @@
 //! file. What a single value looks like is decided in `value.rs` alone.
 
 mod csv;
+mod explanation;
 mod json;
 mod table;
 mod value;
@@ -17,11 +18,12 @@ use chrono_tz::Tz;
 use sessionql_core::completeness::Completeness;
 
 use crate::cli::Format;
+pub(crate) use explanation::print as print_explanation;
 
 /// How a statement ended.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// How many rows it yielded.
+    /// How many rows it yielded, or would have yielded.
     pub(crate) n_rows: u64,
     /// How long it took.
     pub(crate) elapsed: Duration,
@@ -29,6 +31,17 @@ pub(crate) struct Summary {
     pub(crate) completeness: Completeness,
     /// Why there are no more rows, if they did not come to their end.
     pub(crate) failure: Option<String>,
+    /// What was printed in place of rows, if it was an explanation.
+    pub(crate) told: Option<Told>,
+}
+
+/// What EXPLAIN told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Of a query that did not run, so there is no result to judge.
+    Plan,
+    /// Of a query that ran.
+    Run,
 }
 
 /// Prints the rows of one statement.

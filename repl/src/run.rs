@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::cli::{Arguments, Format};
 use crate::environment;
 use crate::exit::Exit;
-use crate::render::{self, Footer, Layout, Summary};
+use crate::render::{self, Footer, Layout, Summary, Told};
 use crate::report::{Kind, Report, Reporter};
 use crate::script::Script;
 use crate::signals::{Signals, Stop};
@@ -180,7 +180,11 @@ impl Runner {
         self.runtime.block_on(async {
             let started = Instant::now();
             let Some(mut outcome) = self.begin(script, statement).await? else { return Ok(None) };
-            let mut renderer = render::renderer(outcome.schema(), &self.layout(follows_output));
+            let layout = self.layout(follows_output);
+            if outcome.is_explanation() {
+                return self.explain(&mut outcome, &layout, out, started).await.map(Some);
+            }
+            let mut renderer = render::renderer(outcome.schema(), &layout);
             let mut summary = Summary::default();
             let ended = loop {
                 match self.next(&mut outcome).await {
@@ -200,6 +204,36 @@ impl Runner {
             out.flush()?;
             ended.map(|()| Some(summary))
         })
+    }
+
+    /// Lets EXPLAIN come to its end, and prints what it tells, also if the query failed on the way.
+    async fn explain(
+        &self,
+        outcome: &mut Outcome,
+        layout: &Layout,
+        out: &mut dyn Write,
+        started: Instant,
+    ) -> Result<Summary, Trouble> {
+        let ended = loop {
+            match self.next(outcome).await {
+                Ok(None) => break Ok(()),
+                Ok(Some(_)) => {}
+                Err(trouble) => break Err(trouble),
+            }
+        };
+        let mut summary = Summary {
+            elapsed: started.elapsed(),
+            completeness: outcome.completeness(),
+            failure: ended.as_ref().err().map(ToString::to_string),
+            ..Summary::default()
+        };
+        if let Some(explanation) = outcome.explanation() {
+            summary.n_rows = explanation.analysis.as_ref().map_or(0, |analysis| analysis.n_rows);
+            summary.told = Some(explanation.analysis.as_ref().map_or(Told::Plan, |_| Told::Run));
+            render::print_explanation(&explanation, &summary, layout, out)?;
+            out.flush()?;
+        }
+        ended.map(|()| summary)
     }
 
     /// Starts a statement and tells what is to be said of the query itself.

@@ -29,6 +29,7 @@ const CONTINUATION: &str = "      ...> ";
 const HELP: &str = r"SELECT user, start FROM name SINCE 24h;   who was connected in the last day
 SHOW CONNECTIONS; SHOW TABLES;             what there is
 DESCRIBE name;                             the columns of a table
+EXPLAIN SELECT …;                          the requests that it would send
 Ctrl-C                                     clears what is typed, ends what runs
 \q, exit, Ctrl-D                           quits
 ";
@@ -148,7 +149,12 @@ fn run_text(runner: &Runner, text: String) -> Option<Exit> {
             Ok(None) => {}
             Ok(Some(summary)) => {
                 let reporter = runner.reporter();
-                for connection in &summary.completeness.connections {
+                // An explanation tells the notes itself.
+                let reports = match summary.told {
+                    Some(_) => &[],
+                    None => summary.completeness.connections.as_slice(),
+                };
+                for connection in reports {
                     for note in &connection.notes {
                         let message = format!("connection `{}`: {note}", connection.connection);
                         reporter.show(&Report::new(Kind::Note, message));

@@ -13,10 +13,12 @@ use sessionql_grammar::ast::Span;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::explained::Explained;
 use super::plan::Prepared;
 use super::words::sentence;
 use crate::completeness::Completeness;
 use crate::error::Error;
+use crate::explain::Explanation;
 use crate::statement::StatementContext;
 
 /// Something about a query that is probably not what its author meant.
@@ -36,6 +38,7 @@ pub struct Outcome {
     rows: Rows,
     context: Option<Arc<StatementContext>>,
     not_monotone: HashSet<usize>,
+    explained: Option<Explained>,
 }
 
 #[derive(Debug)]
@@ -58,7 +61,23 @@ impl Outcome {
     /// Returns the outcome of a statement whose rows are there.
     pub(super) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
         let rows = Rows::Ready(batches.into_iter());
-        Self { schema, warnings: Vec::new(), rows, context: None, not_monotone: HashSet::new() }
+        Self {
+            schema,
+            warnings: Vec::new(),
+            rows,
+            context: None,
+            not_monotone: HashSet::new(),
+            explained: None,
+        }
+    }
+
+    /// Returns the outcome of a statement that tells of a query: in place of the rows of `self`, if
+    /// it has some, come the lines of the explanation.
+    pub(super) fn explaining(mut self, explained: Explained, warnings: Vec<Warning>) -> Self {
+        self.schema = Explained::schema();
+        self.warnings = warnings;
+        self.explained = Some(explained);
+        self
     }
 
     /// Returns the columns; none if the statement yields no rows by its nature.
@@ -76,6 +95,20 @@ impl Outcome {
     /// # Errors
     /// The first failure of a scan, of an expression, or of the deadline; rows end with it.
     pub async fn next(&mut self) -> Option<Result<RecordBatch, Error>> {
+        if self.explained.is_none() {
+            return self.next_rows().await;
+        }
+        while let Some(rows) = self.next_rows().await {
+            match rows {
+                Ok(rows) => self.explained.iter_mut().for_each(|told| told.count(&rows)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let explanation = self.explanation()?;
+        self.explained.as_mut()?.tell_once(&explanation)
+    }
+
+    async fn next_rows(&mut self) -> Option<Result<RecordBatch, Error>> {
         match &mut self.rows {
             Rows::Running(receiver, task) => {
                 let next = match receiver.recv().await {
@@ -93,6 +126,17 @@ impl Outcome {
             Rows::Ready(batches) => batches.next().map(Ok),
             Rows::Ended => None,
         }
+    }
+
+    /// Tells whether the rows are those of EXPLAIN, and [`Outcome::explanation`] has more to say.
+    pub fn is_explanation(&self) -> bool {
+        self.explained.is_some()
+    }
+
+    /// Returns what EXPLAIN has to say; of EXPLAIN ANALYZE, what has happened so far.
+    pub fn explanation(&self) -> Option<Explanation> {
+        let (explained, context) = (self.explained.as_ref()?, self.context.as_ref());
+        Some(explained.explanation(context.map(|context| &context.ledger), self.completeness()))
     }
 
     /// Returns what the rows cover. Whole only after the last row.
@@ -122,7 +166,7 @@ pub(super) fn run(
     timeout: Option<Duration>,
     memory_limit_bytes: usize,
 ) -> Result<Outcome, Error> {
-    let Prepared { plan, state, warnings, not_monotone } = prepared;
+    let Prepared { plan, state, warnings, not_monotone, .. } = prepared;
     let schema = plan.schema();
     let mut stream = execute_stream(plan, state.task_ctx())
         .map_err(|error| run_error(context, memory_limit_bytes, &error))?;
@@ -155,7 +199,8 @@ pub(super) fn run(
         }
     });
     let rows = Rows::Running(receiver, task);
-    Ok(Outcome { schema, warnings, rows, context: Some(Arc::clone(context)), not_monotone })
+    let context = Some(Arc::clone(context));
+    Ok(Outcome { schema, warnings, rows, context, not_monotone, explained: None })
 }
 
 /// Returns what stopped a running query: a scan's own words if a scan failed.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::{DataFusionError, Location, SchemaError};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -35,6 +36,10 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<Warning>,
     /// The scans that, if incomplete, may make the result wrong.
     pub(super) not_monotone: HashSet<usize>,
+    /// The tables that the query names, by connection and table.
+    pub(super) tables: Vec<(String, String)>,
+    /// The query's zone.
+    pub(super) time_zone: Tz,
 }
 
 /// Returns the state that all statements begin with.
@@ -121,7 +126,8 @@ pub(super) async fn prepare(
     let not_monotone = scans_that_may_turn_wrong(&plan);
     let warnings =
         warnings.into_iter().map(|(message, span)| Warning { message, span: Some(span) }).collect();
-    Ok(Prepared { plan, state, warnings, not_monotone })
+    let tables = tables.resolved();
+    Ok(Prepared { plan, state, warnings, not_monotone, tables, time_zone })
 }
 
 /// The functions of the engine, and those that only lowering knows.

@@ -53,7 +53,7 @@ pub(super) fn sentence(error: &DataFusionError) -> String {
 }
 
 /// Returns one sentence of the engine in our words.
-pub(super) fn ours(message: &str) -> String {
+pub(crate) fn ours(message: &str) -> String {
     let mut line = message.lines().next().unwrap_or_default().trim().to_owned();
     // What follows is a list of everything that was tried.
     if let Some((first, _)) = line.split_once(", errors: ") {

@@ -2,7 +2,7 @@
 //! In: a declared request of one connection. Out: a verified answer, or an error that says why not.
 //! `client` tells the story of one request; the other files know one rule each: `origin` where a
 //! request may go, `auth` and `token` who asks, `retry` and `limiter` when, `body` whether the
-//! answer is whole, `redact` and `account` what may be said about it.
+//! answer is whole, `redact`, `preview` and `account` what may be said about it.
 //! Called by the plugin handle from blocking threads through the runtime. Prints nothing, reads no
 //! environment variable, never hands a secret to a plugin.
 
@@ -22,6 +22,7 @@ mod header;
 mod limiter;
 mod origin;
 mod prepare;
+mod preview;
 mod quota;
 mod redact;
 mod retry;
@@ -31,6 +32,8 @@ mod token;
 pub use account::{Account, FinishedRequest, RequestBudget, Scope, Usage};
 pub use body::Body;
 pub use client::Client;
+pub use preview::Preview;
+pub(crate) use preview::mask;
 pub use redact::request_line;
 pub use retry::RetryOptions;
 

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// What stands in place of a secret.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// Values shorter than this are not looked for: they would be found everywhere.
 const SHORTEST_SECRET_BYTES: usize = 4;
@@ -62,7 +62,7 @@ fn join_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 /// Tells whether a parameter's value has to be masked, by its name. Page tokens are not secrets.
-fn is_secret_name(name: &str) -> bool {
+pub(super) fn is_secret_name(name: &str) -> bool {
     let words = words(name);
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     if has(&["token"]) && has(&["page", "next", "previous", "prev", "continuation", "sync"]) {

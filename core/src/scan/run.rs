@@ -19,7 +19,7 @@ use tokio_util::sync::DropGuard;
 
 use super::ScanPlan;
 use super::deduplicate::Seen;
-use crate::completeness::EntryId;
+use crate::completeness::{EntryId, RowCounts};
 use crate::error::Error;
 use crate::http::{Account, Scope};
 use crate::plugin::{BodySource, Callbacks, Flow, ManagedConnection, ScanEnd};
@@ -108,6 +108,7 @@ impl Start {
                 Ok(()) => Message::End,
                 Err(error) => Message::Rows(Err(error)),
             };
+            context.ledger.end(entry);
             // The receiver is gone if the statement ended meanwhile.
             let _ended = sender.blocking_send(last);
         });
@@ -235,8 +236,9 @@ impl Run<'_> {
     /// Turns rows that the plugin emitted into rows that go out, and tells whether more are wanted.
     fn take_rows(&mut self, wire: RecordBatch) -> Result<Flow> {
         let plan = self.plan;
+        let n_emitted = wire.num_rows() as u64;
         let new = self.seen.retain_new(wire)?;
-        plan.context.ledger.add_rows(self.entry, new.num_rows());
+        let n_new = new.num_rows() as u64;
         let mut rows = plan.full_batch(&new)?;
         if let Some(residual) = &plan.residual {
             let passes = residual.evaluate(&rows)?.into_array(rows.num_rows())?;
@@ -247,6 +249,8 @@ impl Run<'_> {
             rows = rows.slice(0, rows.num_rows().min(*n_wanted));
             *n_wanted -= rows.num_rows();
         }
+        let n_out = rows.num_rows() as u64;
+        plan.context.ledger.add_rows(self.entry, RowCounts { n_emitted, n_new, n_out });
         if rows.num_rows() > 0 && self.sender.blocking_send(Message::Rows(Ok(rows))).is_err() {
             return Ok(Flow::Stop);
         }

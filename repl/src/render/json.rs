@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use serde_json::json;
-use sessionql_core::completeness::{ConnectionReport, Off};
+use sessionql_core::completeness::{Completeness, ConnectionReport, KnownGap, Off};
 
 use super::value::{read, type_word, write_json_text};
 use super::{Renderer, Summary, unique_names};
@@ -116,12 +116,7 @@ impl Renderer for Envelope {
 /// Returns what an envelope says of its rows. Rows before a failure are right, but not all.
 fn meta(summary: &Summary) -> serde_json::Value {
     let completeness = &summary.completeness;
-    let off = match completeness.off {
-        Some(Off::Wrong) => Some("wrong"),
-        Some(Off::Missing) => Some("missing"),
-        None if summary.failure.is_some() => Some("missing"),
-        None => None,
-    };
+    let off = off(completeness, summary.failure.is_some());
     let mut meta = json!({
         "complete": off.is_none(),
         "off": off,
@@ -134,15 +129,30 @@ fn meta(summary: &Summary) -> serde_json::Value {
     meta
 }
 
-fn connection(report: &ConnectionReport) -> serde_json::Value {
-    let gaps = report.gaps.iter().map(|known| {
+/// Returns the word for the way in which a result is off, if it is.
+pub(super) fn off(completeness: &Completeness, has_failed: bool) -> Option<&'static str> {
+    match completeness.off {
+        Some(Off::Wrong) => Some("wrong"),
+        Some(Off::Missing) => Some("missing"),
+        None if has_failed => Some("missing"),
+        None => None,
+    }
+}
+
+/// Returns the gaps of a connection.
+pub(super) fn gaps(report: &ConnectionReport) -> Vec<serde_json::Value> {
+    let gap = |known: &KnownGap| {
         let (reason, message) = (known.gap.reason.as_str(), known.gap.message.as_str());
         json!({ "reason": reason, "message": message, "accepted": known.is_accepted })
-    });
+    };
+    report.gaps.iter().map(gap).collect()
+}
+
+fn connection(report: &ConnectionReport) -> serde_json::Value {
     json!({
         "connection": report.connection,
         "complete": report.is_complete(),
-        "gaps": gaps.collect::<Vec<_>>(),
+        "gaps": gaps(report),
         "notes": report.notes,
         "rows": report.n_rows,
         "requests": report.n_requests,
