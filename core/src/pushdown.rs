@@ -95,13 +95,13 @@ pub(crate) fn why_not_sent(conjunct: &Expr, columns: &[TableColumn]) -> &'static
         return "the provider has no such window";
     }
     let Some(found) = read(conjunct) else {
-        return "not a comparison of one column with constants";
+        return "no test of one column that could be sent (=, IN, a range, LIKE, IS NULL)";
     };
     let Some(column) = columns.iter().find(|column| column.column.name == found.column) else {
         return "not a column of this table";
     };
     match &column.source {
-        ColumnSource::Duration(_) => "computed here",
+        ColumnSource::Duration(_) => "the engine computes this column",
         ColumnSource::Constant(_) => "the same in every row",
         ColumnSource::Null => "the provider does not know it",
         ColumnSource::Plugin if column.column.filters.is_empty() => {

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use sessionql_core::completeness::Completeness;
 use sessionql_core::config::{Config, Secrets};
 use sessionql_core::plugin::PluginPath;
-use sessionql_core::{Engine, EngineOptions, Error, ExecuteOptions};
+use sessionql_core::{Engine, EngineOptions, Error, ExecuteOptions, Explanation};
 use sessionql_sandbox::openvpn::{Emulator, Options, SessionRecord};
 use sessionql_sandbox::{Clock, openvpn_toml};
 
@@ -48,6 +48,8 @@ pub struct Answer {
     pub completeness: Completeness,
     /// What ended the query, if it did not end by itself.
     pub error: Option<Error>,
+    /// What EXPLAIN told.
+    pub explanation: Option<Explanation>,
 }
 
 impl World {
@@ -152,6 +154,7 @@ pub fn run(engine: &Engine, sql: &str, options: &ExecuteOptions) -> Answer {
             rows: Vec::new(),
             completeness: Completeness::default(),
             error: None,
+            explanation: None,
         };
         let statements = match engine.parse(sql) {
             Ok(statements) => statements,
@@ -174,6 +177,7 @@ pub fn run(engine: &Engine, sql: &str, options: &ExecuteOptions) -> Answer {
             }
         }
         answer.completeness = outcome.completeness();
+        answer.explanation = outcome.explanation();
         answer
     })
 }

@@ -1,9 +1,11 @@
 //! Expressions of the engine as SQL that a person can read.
 //! In: an expression in whatever shape the optimizer left it. Out: text close to what the user
 //! wrote, one line, long lists shortened, values of sensitive columns masked. For reading, not for
-//! parsing. `logical` and `physical` walk the two kinds of expressions; this file knows the words.
+//! parsing. `logical` and `physical` walk the two kinds of expressions, `names` cleans
+//! the engine's names; this file knows the words.
 
 mod logical;
+mod names;
 mod physical;
 
 use std::collections::BTreeSet;

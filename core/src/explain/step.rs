@@ -121,8 +121,8 @@ fn describe(
     }
     if let Some(project) = plan.downcast_ref::<ProjectionExec>() {
         let columns = project.expr().iter().map(|column| {
-            let text = writer.computed(&column.expr);
-            if text == column.alias { text } else { format!("{text} AS {}", name(&column.alias)) }
+            let (text, alias) = (writer.computed(&column.expr), writer.name(&column.alias));
+            if text == alias { text } else { format!("{text} AS {alias}") }
         });
         return format!("project {}", shorten_list(columns));
     }
@@ -147,7 +147,7 @@ fn describe(
     if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
         return describe_aggregate(aggregate, writer);
     }
-    describe_join(plan, writer).unwrap_or_else(|| describe_other(plan))
+    describe_join(plan, writer).unwrap_or_else(|| describe_other(plan, writer))
 }
 
 fn read(scan: &ScanExec, numbers: &BTreeMap<usize, usize>) -> String {
@@ -161,8 +161,8 @@ fn describe_aggregate(aggregate: &AggregateExec, writer: &Writer) -> String {
     let groups = aggregate.group_expr();
     let keys = groups.expr().iter().map(|(expr, _)| writer.computed(expr));
     let keys = shorten_list(keys);
-    let functions: Vec<&Arc<_>> = aggregate.aggr_expr().iter().collect();
-    let values = shorten_list(functions.iter().map(|function| name(function.name())));
+    let calls = aggregate.aggr_expr().iter().map(|function| writer.name(function.name()));
+    let values = shorten_list(calls);
     let is_first = matches!(aggregate.mode(), AggregateMode::Partial);
     let word = if is_first { "begin to " } else { "" };
     match (values.is_empty(), keys.is_empty()) {
@@ -211,7 +211,7 @@ fn join_word(kind: &JoinType) -> &'static str {
     }
 }
 
-fn describe_other(plan: &Arc<dyn ExecutionPlan>) -> String {
+fn describe_other(plan: &Arc<dyn ExecutionPlan>, writer: &Writer) -> String {
     let windows =
         plan.downcast_ref::<WindowAggExec>().map(WindowAggExec::window_expr).or_else(|| {
             plan.downcast_ref::<BoundedWindowAggExec>().map(BoundedWindowAggExec::window_expr)
@@ -219,7 +219,7 @@ fn describe_other(plan: &Arc<dyn ExecutionPlan>) -> String {
     if let Some(windows) = windows {
         return format!(
             "window {}",
-            shorten_list(windows.iter().map(|window| name(window.name())))
+            shorten_list(windows.iter().map(|window| writer.name(window.name())))
         );
     }
     if plan.is::<EmptyExec>() {
@@ -261,9 +261,4 @@ fn sort_keys(keys: &LexOrdering, writer: &Writer) -> String {
 
 fn first(n_rows: Option<usize>) -> String {
     n_rows.map(|n_rows| format!(", the first {n_rows}")).unwrap_or_default()
-}
-
-/// Returns a name that the engine made, without what tells nothing.
-fn name(text: &str) -> String {
-    text.replace("Int64(1)", "*")
 }

@@ -1,5 +1,6 @@
 //! An explanation as lines of text for people.
-//! Lines are broken to fit a screen; requests break before `&`, so that each parameter stays whole.
+//! Lines are broken to fit a screen: requests before `&`, so that each parameter stays whole, bodies
+//! after commas.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl Explanation {
         page.step(1, &self.plan);
         if let Some(analysis) = &self.analysis {
             page.empty_line();
-            page.analysis(analysis);
+            page.analysis(analysis, &self.scans);
         }
         page.lines
     }
@@ -50,6 +51,15 @@ impl ScanExplanation {
     }
 }
 
+/// Where lines may end.
+struct Breaks {
+    before: &'static [char],
+    after: &'static [char],
+}
+
+const OF_REQUEST: Breaks = Breaks { before: &[' ', '&'], after: &[] };
+const OF_BODY: Breaks = Breaks { before: &['&'], after: &[',', '{', '['] };
+
 struct Page {
     lines: Vec<String>,
     width: usize,
@@ -62,26 +72,41 @@ impl Page {
 
     /// Adds a text, broken at blanks.
     fn line(&mut self, depth: usize, text: &str) {
-        self.broken(depth, text, |character| character == ' ');
+        self.broken(depth, text, &Breaks { before: &[' '], after: &[] });
     }
 
-    /// Adds a text, broken where `breaks` says that a line may end. What does not fit at all is
-    /// broken anywhere.
-    fn broken(&mut self, depth: usize, text: &str, breaks: fn(char) -> bool) {
+    /// Adds a text, broken where a line may end. What does not fit at all is broken anywhere.
+    fn broken(&mut self, depth: usize, text: &str, breaks: &Breaks) {
         let text = escape_controls(text);
         let mut indent = "  ".repeat(depth);
         let mut rest = text.as_str();
         loop {
             let room = self.width.saturating_sub(indent.len()).max(NARROWEST / 2);
             let Some((end, _)) = rest.char_indices().nth(room) else { break };
-            let at = rest[..end].char_indices().rev().find(|(_, character)| breaks(*character));
-            // The next line takes up the blank or the `&`.
-            let at = at.map(|(at, _)| at).filter(|at| *at > 0).unwrap_or(end);
+            let at = rest[..end].char_indices().rev().find_map(|(at, character)| {
+                let at = match character {
+                    _ if breaks.before.contains(&character) => at,
+                    _ if breaks.after.contains(&character) => at + character.len_utf8(),
+                    _ => return None,
+                };
+                (at > 0).then_some(at)
+            });
+            let at = at.unwrap_or(end);
             self.lines.push(format!("{indent}{}", rest[..at].trim_end()));
             rest = rest[at..].trim_start();
             indent = "  ".repeat(depth + 2);
         }
         self.lines.push(format!("{indent}{rest}"));
+    }
+
+    /// Adds a short text to the line above, or below it if there is no room.
+    fn suffix(&mut self, depth: usize, text: &str) {
+        match self.lines.last_mut() {
+            Some(line) if line.chars().count() + 2 + text.chars().count() <= self.width => {
+                line.push_str(&format!("  {text}"));
+            }
+            _ => self.lines.push(format!("{}{text}", "  ".repeat(depth + 2))),
+        }
     }
 
     fn scan(&mut self, scan: &ScanExplanation) {
@@ -142,10 +167,10 @@ impl Page {
     }
 
     fn request(&mut self, request: &Preview) {
-        self.broken(2, &cut(&request.line()), |character| matches!(character, ' ' | '&'));
+        self.broken(2, &cut(&request.line()), &OF_REQUEST);
         if let Some(body) = &request.body {
             let body = cut(&short_body(body));
-            self.broken(3, &body, |character| matches!(character, ' ' | ',' | '{' | '&'));
+            self.broken(3, &body, &OF_BODY);
         }
     }
 
@@ -159,19 +184,19 @@ impl Page {
         let measured =
             [step.n_rows.map(|n_rows| count(n_rows, "row")), step.elapsed.map(shown_time)];
         let measured: Vec<String> = measured.into_iter().flatten().collect();
-        let measured = match measured.as_slice() {
-            [] => String::new(),
-            parts => format!("  [{}]", parts.join(", ")),
-        };
         // Deep plans go on at the right edge rather than beyond it.
         let shown_depth = depth.min((self.width - NARROWEST / 2) / 4);
-        self.line(shown_depth, &format!("{}{measured}", step.text));
+        self.line(shown_depth, &step.text);
+        if !measured.is_empty() {
+            self.suffix(shown_depth, &format!("[{}]", measured.join(", ")));
+        }
         for input in &step.inputs {
             self.step(depth + 1, input);
         }
     }
 
-    fn analysis(&mut self, analysis: &Analysis) {
+    /// Adds what happened; notes that the scans have above are not said twice.
+    fn analysis(&mut self, analysis: &Analysis, scans: &[ScanExplanation]) {
         let rows = count(analysis.n_rows, "row");
         self.line(0, &format!("ran: {rows} in {}", shown_time(analysis.elapsed)));
         for cost in &analysis.connections {
@@ -181,7 +206,8 @@ impl Page {
             else {
                 continue;
             };
-            for note in &report.notes {
+            let is_new = |note: &&String| !scans.iter().any(|scan| scan.notes.contains(note));
+            for note in report.notes.iter().filter(is_new) {
                 self.line(2, &format!("note: {note}"));
             }
             for known in &report.gaps {
@@ -207,7 +233,7 @@ impl Page {
             let word = if usage.retries == 1 { "retry" } else { "retries" };
             parts.push(format!("{} {word}", grouped(usage.retries)));
         }
-        if !usage.waited.is_zero() {
+        if usage.waited >= Duration::from_millis(1) {
             parts.push(format!("waited {}", shown_time(usage.waited)));
         }
         self.line(2, &parts.join(", "));
@@ -233,13 +259,9 @@ impl Page {
             attempt => format!(", attempt {attempt}"),
         };
         let bytes = request.body_bytes.map(|bytes| format!(", {}", count(bytes, "byte")));
-        let line = format!(
-            "{}  [{status}{attempt}{}, {}]",
-            request.line,
-            bytes.unwrap_or_default(),
-            shown_time(request.elapsed)
-        );
-        self.broken(2, &line, |character| matches!(character, ' ' | '&'));
+        self.broken(2, &request.line, &OF_REQUEST);
+        let (bytes, elapsed) = (bytes.unwrap_or_default(), shown_time(request.elapsed));
+        self.suffix(2, &format!("[{status}{attempt}{bytes}, {elapsed}]"));
     }
 }
 

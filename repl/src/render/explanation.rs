@@ -69,6 +69,7 @@ fn scan(scan: &ScanExplanation) -> Value {
     json!({
         "connection": scan.connection,
         "table": scan.table,
+        "number": scan.number,
         "requests": requests.collect::<Vec<_>>(),
         "n_requests": scan.n_requests,
         "n_rows": scan.n_rows,

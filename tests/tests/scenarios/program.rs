@@ -309,3 +309,73 @@ fn now_is_what_the_command_line_says() {
     ]);
     assert_eq!(stdout(&output), "t,y\n2026-01-02T03:04:05Z,2026-01-01T03:04:05Z\n");
 }
+
+#[test]
+fn explain_as_text_and_as_json() {
+    let program = Program::new();
+    let sql = "EXPLAIN SELECT user FROM openvpn WHERE status = 'ACTIVE' AND duration > 1h LIMIT 5";
+    let of = |format: &str| {
+        let output = program.run(&["-c", sql, "--format", format, "--now", "2026-03-15T12:00:00Z"]);
+        assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+        stdout(&output)
+    };
+    let text = of("csv");
+    assert!(text.starts_with("openvpn.sessions\n  requests: 1, "), "{text}");
+    assert!(text.contains("\n    status = 'ACTIVE'\n      exact: sent as `status`\n"), "{text}");
+    assert!(text.ends_with("\nplan\n  read openvpn.sessions, the first 5\n"), "{text}");
+    assert!(of("table").lines().all(|line| line.chars().count() <= 80), "{}", of("table"));
+    let (json, jsonl) = (of("json"), of("jsonl"));
+    assert_eq!((json.lines().count(), jsonl.lines().count()), (1, 1));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("json is JSON");
+    let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["scans", "plan"]);
+    let scan = &json["scans"][0];
+    assert_eq!(scan["requests"][0]["method"], "GET");
+    assert_eq!(scan["requests"][0]["path"], "/api/beta/sessions");
+    assert_eq!(scan["requests"][0]["body"], serde_json::Value::Null);
+    let query = scan["requests"][0]["query"].as_str().expect("a text");
+    assert!(query.contains("size=100&status=ACTIVE&returnOnlyNew=false"), "{query}");
+    let filters = serde_json::json!([
+        { "sql": "status = 'ACTIVE'", "verdict": "exact", "reason": "sent as `status`" },
+        {
+            "sql": "duration > 1h",
+            "verdict": "unsupported",
+            "reason": "the engine computes this column",
+        },
+    ]);
+    assert_eq!(scan["filters"], filters);
+    assert_eq!((&scan["limit"], &scan["limit_sent"]), (&5.into(), &false.into()));
+    let plan = serde_json::json!({ "step": "read openvpn.sessions, the first 5", "inputs": [] });
+    assert_eq!(json["plan"], plan);
+    assert!(program.sandbox.openvpn.data_requests().is_empty());
+}
+
+#[test]
+fn explain_analyze_ends_as_its_query() {
+    let program = Program::new();
+    let of = |sql: &str, more: &[&str]| {
+        let arguments = [&["-c", sql, "--format", "json"], more].concat();
+        let output = program.run(&arguments);
+        let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        (code(&output), json["analyze"].clone())
+    };
+    let (code, run) = of("EXPLAIN ANALYZE SELECT id FROM openvpn WHERE status = 'ACTIVE'", &[]);
+    assert_eq!((code, &run["complete"]), (0, &true.into()));
+    let cost = &run["connections"][0];
+    assert_eq!((&cost["requests"], &cost["pages"]), (&1.into(), &1.into()));
+    assert_eq!((&cost["rows_in"], &cost["rows_out"]), (&run["rows"], &run["rows"]));
+    assert_eq!(cost["sent"].as_array().map(Vec::len), Some(2), "the token and the page");
+    let (code, run) = of("EXPLAIN ANALYZE SELECT id FROM openvpn SINCE 30d", &[]);
+    assert_eq!((code, &run["off"]), (4, &"missing".into()));
+    let (code, _) = of("EXPLAIN SELECT id FROM openvpn SINCE 30d", &["--expect", "empty"]);
+    assert_eq!(code, 0, "what does not run has no result to judge");
+    let (code, _) = of("EXPLAIN ANALYZE SELECT id FROM openvpn LIMIT 1", &["--expect", "empty"]);
+    assert_eq!(code, 1);
+    let (code, run) = of("EXPLAIN ANALYZE SELECT id FROM openvpn", &["--max-requests", "1"]);
+    assert_eq!((code, &run["connections"][0]["gaps"][0]["reason"]), (4, &"budget".into()));
+    let secret = program.sandbox.openvpn.client_secret().to_owned();
+    program.rewrite_config(|text| text.replace(&secret, "no-such-secret"));
+    let (code, run) = of("EXPLAIN ANALYZE SELECT id FROM openvpn", &[]);
+    assert_eq!((code, &run["complete"]), (3, &false.into()));
+    assert!(run["error"].as_str().is_some_and(|error| error.contains("`openvpn`")), "{run}");
+}

@@ -46,7 +46,7 @@ impl Writer {
     /// Returns what is no AND, OR or NOT.
     fn plain(&self, expr: &Arc<dyn PhysicalExpr>) -> Text {
         if let Some(column) = expr.downcast_ref::<Column>() {
-            return Text::atom(column.name());
+            return Text::atom(self.name(column.name()));
         }
         if let Some(literal) = expr.downcast_ref::<Literal>() {
             return self.literal(literal.value());

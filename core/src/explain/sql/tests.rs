@@ -75,3 +75,15 @@ fn values_of_sensitive_columns_are_masked() {
     assert_eq!(writer.filter(&chain), "id IN (***, ***)");
     assert_eq!(writer.filter(&(col("id") + lit("x")).eq(lit("s1"))), "id + *** = ***");
 }
+
+#[test]
+fn names_of_the_engine_read_as_sql() {
+    let plain = Writer::default();
+    assert_eq!(plain.name("count(Int64(1))"), "count(*)");
+    assert_eq!(plain.name("count(DISTINCT openvpn.client_ip)"), "count(DISTINCT client_ip)");
+    assert_eq!(plain.name("sum(a.x + Float64(1.5))"), "sum(x + 1.5)");
+    assert_eq!(plain.name("upper(Utf8(\"a.b\"))"), "upper('a.b')");
+    assert_eq!(plain.name("naïve 'a.b' 1.5"), "naïve 'a.b' 1.5");
+    let careful = Writer::new(Tz::UTC, BTreeSet::from(["id".to_owned()]));
+    assert_eq!(careful.name("t.id = Utf8(\"s1\")"), "id = ***");
+}

@@ -31,9 +31,24 @@ fn lines_fit_the_screen() {
         for line in &lines {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }
-        assert!(lines.concat().contains("… 37 more"), "{lines:?}");
+        assert!(lines.concat().contains("\"… 37 more\""), "{lines:?}");
     }
-    assert_eq!(explanation.lines(60).join("\n"), "");
+    let expected = r#"c.t
+  requests: 1, and one more for each further page
+    POST /search?startDate=2026-03-14T11:50:00.000Z
+        &q=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+        xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+        &status=ACTIVE
+      {"filter":{"users":["user0@example.com",
+          "user1@example.com","user2@example.com",
+          "user3@example.com","user4@example.com",
+          "… 37 more"],"limit":28}}
+  order: start DESC; made here, so all rows are read, then
+      the first 10 are kept
+
+plan
+  read c.t"#;
+    assert_eq!(explanation.lines(60).join("\n"), expected);
 }
 
 #[test]
