@@ -15,7 +15,6 @@ mod c_plugin;
 mod documents;
 mod engine;
 mod explain;
-mod model;
 mod openvpn_faults;
 mod openvpn_model;
 mod openvpn_requests;
