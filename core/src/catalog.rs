@@ -1,5 +1,5 @@
 //! Resolves the names of tables for one statement: a connection is its main table or its only one,
-//! and `connection.table` is any of its tables. Opens a connection, and so loads its plugin, when it is
+//! `connection.table` is any of its tables, and a local table has one name. Opens a connection, and so loads its plugin, when it is
 //! first named.
 
 use std::collections::BTreeMap;
@@ -10,9 +10,12 @@ use datafusion::catalog::{
 };
 use sessionql_plugin_abi::message::TimeColumns;
 
+
 use crate::columns::{TableColumn, data_type};
+use crate::connection::Connection;
 use crate::engine::Connections;
 use crate::error::Error;
+use crate::local::LocalTable;
 use crate::lower::{ColumnShape, TableShape, Tables};
 use crate::sessions::{self, SessionsTable};
 use crate::statement::StatementContext;
@@ -72,6 +75,7 @@ impl StatementTable {
 #[derive(Default)]
 struct Found {
     tables: BTreeMap<(String, String), StatementTable>,
+    local: BTreeMap<String, Arc<LocalTable>>,
     failure: Option<Error>,
 }
 
@@ -128,9 +132,40 @@ impl<'a> StatementTables<'a> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).tables.keys().cloned().collect()
     }
 
+    /// Returns a local table by name. Its file is looked through once for a statement.
+    ///
+    /// # Errors
+    /// What is wrong with its file. `Ok(None)` if there is no such table.
+    pub(crate) fn resolve_local(&self, name: &[String]) -> Result<Option<Arc<LocalTable>>, Error> {
+        let [name] = name else { return Ok(None) };
+        let Some(config) = self.connections.local_table(name) else { return Ok(None) };
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = found.local.get(name) {
+            return Ok(Some(Arc::clone(table)));
+        }
+        let table = LocalTable::open(config, Arc::clone(&self.context))
+            .map_err(|error| self.connections.with_file(error))?;
+        let table = Arc::new(table);
+        found.local.insert(name.clone(), Arc::clone(&table));
+        Ok(Some(table))
+    }
+
     /// Returns what kept a connection from being opened, if one did not open.
     pub(crate) fn take_failure(&self) -> Option<Error> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).failure.take()
+    }
+
+    /// Returns what the user should be warned of before the tables found so far are read.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = self.connections.opened();
+        let is_read = |connection: &&Arc<Connection>| {
+            found.tables.iter().any(|((name, _), table)| match table {
+                StatementTable::Provider(_) => *name == connection.config.name,
+                StatementTable::Sessions(_) => connection.config.in_sessions,
+            })
+        };
+        opened.iter().filter(is_read).filter_map(|connection| connection.take_warning()).collect()
     }
 
     /// Returns the tables found so far as a catalog of the engine.
@@ -140,16 +175,23 @@ impl<'a> StatementTables<'a> {
     pub(crate) fn catalog(&self) -> datafusion::common::Result<MemoryCatalogProvider> {
         let catalog = MemoryCatalogProvider::new();
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((connection, name), table) in &found.tables {
-            let schema = match catalog.schema(connection) {
+        let register = |schema: &str, name: &str, table: Arc<dyn TableProvider>| {
+            let schema = match catalog.schema(schema) {
                 Some(schema) => schema,
                 None => {
-                    let schema = Arc::new(MemorySchemaProvider::new());
-                    catalog.register_schema(connection, Arc::clone(&schema) as _)?;
-                    schema
+                    let new = Arc::new(MemorySchemaProvider::new());
+                    catalog.register_schema(schema, Arc::clone(&new) as _)?;
+                    new
                 }
             };
-            schema.register_table(name.clone(), table.as_provider())?;
+            schema.register_table(name.to_owned(), table)
+        };
+        for ((connection, name), table) in &found.tables {
+            register(connection, name, table.as_provider())?;
+        }
+        for table in found.local.values() {
+            let (schema, name) = table.reference();
+            register(&schema, &name, Arc::clone(table) as _)?;
         }
         Ok(catalog)
     }
@@ -157,13 +199,19 @@ impl<'a> StatementTables<'a> {
 
 impl Tables for StatementTables<'_> {
     fn table(&self, name: &[String]) -> Option<TableShape> {
+        let fail = |error: Error| {
+            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.failure.get_or_insert(error);
+            None
+        };
+        match self.resolve_local(name) {
+            Ok(Some(table)) => return Some(table.shape()),
+            Ok(None) => {}
+            Err(error) => return fail(error),
+        }
         let table = match self.resolve(name) {
             Ok(table) => table?,
-            Err(error) => {
-                let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-                found.failure.get_or_insert(error);
-                return None;
-            }
+            Err(error) => return fail(error),
         };
         let columns = table
             .columns()
@@ -188,6 +236,7 @@ impl Tables for StatementTables<'_> {
         if !names.is_empty() {
             names.push(sessions::NAME.to_owned());
         }
+        names.extend(self.connections.local_tables().map(|table| table.name.clone()));
         for connection in self.connections.opened() {
             let name = &connection.config.name;
             names.extend(connection.tables.iter().map(|table| format!("{name}.{}", table.name)));

@@ -32,7 +32,7 @@ pub(crate) struct TableColumn {
 /// Where the values of a column come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ColumnSource {
-    /// The plugin emits them.
+    /// The plugin emits them, or a local table's file has them.
     Plugin,
     /// `coalesce(end, now) - start`, of these two columns.
     Duration(TimeColumns),

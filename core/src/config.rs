@@ -2,6 +2,7 @@
 //! Every key is known or an error with its line; what belongs to a plugin is kept as options and
 //! checked against its manifest when the connection opens. Resolves no secret, loads no plugin.
 
+mod local;
 mod read;
 mod secret;
 
@@ -14,6 +15,7 @@ use sessionql_plugin_abi::message::Rate;
 
 use crate::error::ConfigError;
 use crate::error::nearest;
+pub use local::{DeclaredColumn, FileFormat, LocalTableConfig, TimeConfig};
 use read::Reader;
 pub use secret::{SecretRef, Secrets};
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub is_private: bool,
     /// The connections, by name.
     pub connections: BTreeMap<String, ConnectionConfig>,
+    /// The local tables, by name.
+    pub tables: BTreeMap<String, LocalTableConfig>,
     /// What holds for every query.
     pub settings: Settings,
 }
@@ -128,6 +132,7 @@ impl Config {
             error.file = Some(file.to_owned());
             error
         })?;
+        config.resolve_paths(file.parent().unwrap_or(Path::new("")));
         config.file = Some(file.to_owned());
         config.is_private = secret::is_private(file);
         Ok(config)
@@ -140,21 +145,48 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut reader = Reader::parse(text)?;
         let mut config = Self::default();
-        for (name, mut table) in reader.take_tables("connections")? {
-            check_name(&name, table.line()).map_err(|error| error.with_hint_of_name())?;
-            let connection = ConnectionConfig::read(&name, &mut table)?;
-            config.connections.insert(name, connection);
-        }
-        if let Some((name, table)) = reader.take_tables("tables")?.into_iter().next() {
-            return Err(
-                table.error(format!("local table `{name}`: local tables are not available yet"))
-            );
-        }
         if let Some(mut settings) = reader.take_table("settings")? {
             config.settings = Settings::read(&mut settings)?;
         }
+        for (name, mut table) in reader.take_tables("connections")? {
+            check_name(&name, "a connection", table.line())?;
+            let connection = ConnectionConfig::read(&name, &mut table)?;
+            config.connections.insert(name, connection);
+        }
+        for (name, mut table) in reader.take_tables("tables")? {
+            check_name(&name, "a table", table.line())?;
+            let table = LocalTableConfig::read(&name, &mut table, config.settings.time_zone)?;
+            if let Some(connection) = config.connections.get(&name) {
+                let (first, second) =
+                    (connection.line.min(table.line), connection.line.max(table.line));
+                let message = format!(
+                    "`{name}` names a connection and a table: the other is on line {first}"
+                );
+                return Err(ConfigError { line: Some(second), ..ConfigError::new(message) });
+            }
+            config.tables.insert(name, table);
+        }
         reader.finish("the configuration", &["connections", "tables", "settings"])?;
         Ok(config)
+    }
+
+    /// Makes relative paths those of a directory.
+    fn resolve_paths(&mut self, directory: &Path) {
+        for table in self.tables.values_mut() {
+            table.path = directory.join(&table.path);
+        }
+        for connection in self.connections.values_mut() {
+            let files =
+                [&mut connection.ca_file, &mut connection.client_cert, &mut connection.client_key];
+            for file in files.into_iter().flatten() {
+                *file = directory.join(&file);
+            }
+            for option in connection.options.values_mut() {
+                if let OptionSource::Reference(SecretRef::File(file)) = &mut option.value {
+                    *file = directory.join(&file);
+                }
+            }
+        }
     }
 }
 
@@ -167,7 +199,8 @@ impl ConnectionConfig {
                 .with_hint("name the provider, such as `plugin = \"openvpn\"`")
         })?;
         if !is_name(&plugin) {
-            return Err(table.error(format!("{what}: `{plugin}` is not a plugin's name")));
+            let message = format!("{what}: `{plugin}` is not a plugin's name");
+            return Err(table.error_at_key("plugin", message));
         }
         let accept = table.take_texts("accept")?.unwrap_or_default();
         let mut connection = Self {
@@ -177,7 +210,7 @@ impl ConnectionConfig {
             base_url: table.take_text("base_url")?,
             token_url: table.take_text("token_url")?,
             in_sessions: table.take_bool("in_sessions")?.unwrap_or(true),
-            timeout: table.take_duration("timeout")?,
+            timeout: table.take_positive_duration("timeout")?,
             max_concurrency: table.take_count("max_concurrency")?,
             rate_limit: match table.take_table("rate_limit")? {
                 Some(mut rate) => Some(read_rate(&mut rate)?),
@@ -194,8 +227,8 @@ impl ConnectionConfig {
         for word in accept {
             connection.accept.push(read_gap(&word).ok_or_else(|| {
                 let known = ["capped", "history", "clamped", "budget"];
-                let error =
-                    table.error(format!("{what}: `accept` names `{word}`, which is no gap"));
+                let message = format!("{what}: `accept` names `{word}`, which is no gap");
+                let error = table.error_at_key("accept", message);
                 error.with_hint(format!("gaps are `{}`", known.join("`, `")))
             })?);
         }
@@ -228,14 +261,13 @@ impl Settings {
         let default = Self::default();
         let time_zone = match table.take_text("time_zone")? {
             None => default.time_zone,
-            Some(zone) => parse_time_zone(&zone)
-                .ok_or_else(|| table.error(format!("`time_zone`: no time zone `{zone}`")))?,
+            Some(zone) => read_zone(table, &zone)?,
         };
         let memory_limit_bytes = match table.take_text("memory_limit")? {
             None => default.memory_limit_bytes,
             Some(size) => parse_size(&size).ok_or_else(|| {
                 table
-                    .error(format!("`memory_limit`: `{size}` is not a size"))
+                    .error_at_key("memory_limit", format!("`memory_limit`: `{size}` is not a size"))
                     .with_hint("write a number with KB, MB or GB, such as `512MB`")
             })?,
         };
@@ -245,9 +277,21 @@ impl Settings {
     }
 }
 
+/// Returns the zone that the key `time_zone` of a table names.
+fn read_zone(table: &Reader<'_>, name: &str) -> Result<chrono_tz::Tz, ConfigError> {
+    parse_time_zone(name).ok_or_else(|| {
+        let error = table.error_at_key("time_zone", format!("`time_zone`: no time zone `{name}`"));
+        let known: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
+        let hint = did_you_mean_one_of(name, &known)
+            .unwrap_or_else(|| "zones are named like `UTC` or `Europe/Berlin`".to_owned());
+        error.with_hint(hint)
+    })
+}
+
 fn read_rate(table: &mut Reader<'_>) -> Result<Rate, ConfigError> {
     let (burst, refill) = (table.take_count("burst")?, table.take_count("refill")?);
-    let per = table.take_duration("per")?;
+    let per = table.take_positive_duration("per")?;
+    table.finish("`rate_limit`", &["burst", "refill", "per"])?;
     let rate = match (burst, refill, per) {
         (Some(burst), Some(refill), Some(per)) => Rate {
             burst: u32::try_from(burst).unwrap_or(u32::MAX),
@@ -260,7 +304,6 @@ fn read_rate(table: &mut Reader<'_>) -> Result<Rate, ConfigError> {
                 .with_hint("such as `{ burst = 20, refill = 1, per = \"15s\" }`"));
         }
     };
-    table.finish("`rate_limit`", &["burst", "refill", "per"])?;
     Ok(rate)
 }
 
@@ -276,22 +319,18 @@ pub fn is_name(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-fn check_name(name: &str, line: usize) -> Result<(), ConfigError> {
+/// Checks the name of a connection or of a table.
+fn check_name(name: &str, what: &str, line: usize) -> Result<(), ConfigError> {
     let mut error = if !is_name(name) {
-        ConfigError::new(format!("`{name}` cannot name a connection"))
+        ConfigError::new(format!("`{name}` cannot name {what}"))
+            .with_hint("names are lower-case letters, digits and `_`, and begin with no digit")
     } else if RESERVED_NAMES.contains(&name) {
-        ConfigError::new(format!("`{name}` is reserved and cannot name a connection"))
+        ConfigError::new(format!("`{name}` is reserved and cannot name {what}"))
     } else {
         return Ok(());
     };
     error.line = Some(line);
     Err(error)
-}
-
-impl ConfigError {
-    fn with_hint_of_name(self) -> Self {
-        self.with_hint("names are lower-case letters, digits and `_`, and begin with no digit")
-    }
 }
 
 /// Returns the zone with this IANA name, in any case.
@@ -320,10 +359,14 @@ pub fn parse_size(text: &str) -> Option<usize> {
 /// Returns an error for a key that is not known, with the nearest ones.
 fn unknown_key(key: &str, what: &str, known: &[&str]) -> ConfigError {
     let error = ConfigError::new(format!("{what} has no key `{key}`"));
-    match crate::error::did_you_mean(&nearest(key, known.iter().copied())) {
+    match did_you_mean_one_of(key, known) {
         Some(hint) => error.with_hint(hint),
         None => error,
     }
+}
+
+fn did_you_mean_one_of(word: &str, known: &[&str]) -> Option<String> {
+    crate::error::did_you_mean(&nearest(word, known.iter().copied()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Opening loads the plugin and checks the options; it needs no secret and sends nothing. Secrets
 //! are resolved and the client is built when the first scan is planned.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -27,13 +28,15 @@ pub struct Connection {
     pub managed: ManagedConnection,
     /// The tables.
     pub tables: Vec<Table>,
-    /// What the user should know of the connection.
-    pub notes: Vec<String>,
+    notes: Vec<String>,
     auth: Auth,
     patterns: Vec<Pattern>,
     secrets: Secrets,
     allows_inline_secrets: bool,
-    client: OnceLock<Client>,
+    /// The client, with notes on what it corrected.
+    client: OnceLock<(Client, Vec<String>)>,
+    /// Whether it was told that certificates are not checked.
+    has_warned: AtomicBool,
     learned: Mutex<serde_json::Value>,
 }
 
@@ -69,6 +72,7 @@ impl Connection {
             secrets: secrets.clone(),
             allows_inline_secrets,
             client: OnceLock::new(),
+            has_warned: AtomicBool::new(false),
             learned: Mutex::new(serde_json::Value::Null),
         })
     }
@@ -86,7 +90,7 @@ impl Connection {
     /// # Errors
     /// [`Error::Config`] if a secret cannot be resolved or the base URL cannot be used.
     pub fn client(&self) -> Result<&Client, Error> {
-        if let Some(client) = self.client.get() {
+        if let Some((client, _)) = self.client.get() {
             return Ok(client);
         }
         let manifest = &self.managed.plugin().manifest;
@@ -113,10 +117,23 @@ impl Connection {
         };
         let (client, notes) = Client::new(options)
             .map_err(|error| Error::Config(config_error(config, error.message, error.hint)))?;
-        for note in notes {
-            tracing::info!(connection = %config.name, "{note}");
-        }
-        Ok(self.client.get_or_init(|| client))
+        let (client, _) = self.client.get_or_init(|| (client, notes));
+        Ok(client)
+    }
+
+    /// Returns what the user should know of the connection, as far as it is used.
+    pub fn notes(&self) -> Vec<String> {
+        let of_client = self.client.get().map(|(_, notes)| notes.as_slice()).unwrap_or_default();
+        self.notes.iter().chain(of_client).cloned().collect()
+    }
+
+    /// Returns the warning that certificates are not checked, the first time that it is asked for.
+    pub(crate) fn take_warning(&self) -> Option<String> {
+        let is_new = self.config.insecure_tls && !self.has_warned.swap(true, Ordering::Relaxed);
+        is_new.then(|| {
+            let name = &self.config.name;
+            format!("connection `{name}`: certificates are not checked (`insecure_tls`)")
+        })
     }
 
     /// Returns what earlier scans found out.

@@ -61,6 +61,44 @@ pub fn iso8601(micros: i64) -> String {
     text
 }
 
+/// Returns the microseconds of a duration as [`iso8601`] writes it; days and weeks are exact too.
+pub fn parse_iso8601(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let rest = rest.strip_prefix('P')?;
+    let (date, time) = match rest.split_once('T') {
+        Some((_, "")) => return None,
+        Some((date, time)) => (date, time),
+        None => (rest, ""),
+    };
+    let units = [('W', 604_800), ('D', 86_400), ('H', 3_600), ('M', 60), ('S', 1)];
+    let (of_date, of_time) = units.split_at(2);
+    let mut micros: i64 = 0;
+    for (mut part, mut units) in [(date, of_date), (time, of_time)] {
+        while !part.is_empty() {
+            let at = part.find(|character: char| character.is_ascii_alphabetic())?;
+            let (number, unit) = part.split_at(at);
+            let idx = units.iter().position(|(letter, _)| unit.starts_with(*letter))?;
+            let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+            let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let has_fraction = number.contains('.');
+            if has_fraction && (!unit.starts_with('S') || fraction.is_empty() || fraction.len() > 6)
+                || !is_digits(whole)
+                || !is_digits(fraction)
+            {
+                return None;
+            }
+            let fraction_us = format!("{fraction:0<6}").parse::<i64>().ok()?;
+            let whole_us = whole.parse::<i64>().ok()?.checked_mul(units[idx].1 * 1_000_000)?;
+            micros = micros.checked_add(whole_us)?.checked_add(fraction_us)?;
+            (part, units) = (&unit[1..], &units[idx + 1..]);
+        }
+    }
+    (!rest.is_empty()).then_some(sign * micros)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +123,17 @@ mod tests {
         assert_eq!(iso8601(250_000), "PT0.25S");
         assert_eq!(iso8601(0), "PT0S");
         assert_eq!(iso8601(-1_000_000), "-PT1S");
+    }
+
+    #[test]
+    fn reads_what_it_prints_for_machines() {
+        for micros in [0, 1, 250_000, 3_900_000_000, -1_000_000, 90_061_000_001, -86_400_000_000] {
+            assert_eq!(parse_iso8601(&iso8601(micros)), Some(micros), "{}", iso8601(micros));
+        }
+        assert_eq!(parse_iso8601("P1DT1H"), Some(90_000_000_000));
+        for bad in ["", "P", "PT", "P1", "PT1", "PT1H1H", "PT1M1H", "PT.5S", "PT1.5H", "P1Y", "1h"]
+        {
+            assert_eq!(parse_iso8601(bad), None, "{bad}");
+        }
     }
 }

@@ -138,7 +138,7 @@ impl Engine {
             StatementKind::Describe(name) => {
                 let context = Arc::new(self.context(options)?);
                 let tables = StatementTables::new(&self.shared.connections, context);
-                listing::describe(&tables, &self.shared.connections, name)
+                listing::describe(&tables, name)
             }
             StatementKind::Show(kind) => self.show(kind),
             StatementKind::Set { name, value } => {
@@ -176,6 +176,9 @@ impl Engine {
         let context = Arc::new(context);
         let (shared, text, query) = (Arc::clone(&self.shared), text.to_owned(), query.clone());
         let timeout = options.timeout;
+        let planned = Arc::clone(&context);
+        // Planning looks through local tables; who stops waiting ends that too.
+        let unless_planned = context.cancel.clone().drop_guard();
         let on_big_stack = async move {
             let prepared = plan::prepare(&shared, &context, &text, &query).await?;
             let limit_bytes = shared.memory_limit_bytes;
@@ -185,7 +188,14 @@ impl Engine {
                 Purpose::Analysis => explained::analyze(prepared, &context, timeout, limit_bytes),
             }
         };
-        AbortOnDrop(self.runtime()?.spawn(on_big_stack)).await
+        let outcome = match AbortOnDrop(self.runtime()?.spawn(on_big_stack)).await {
+            Err(Error::Cancelled) if planned.is_over() => {
+                Err(Error::Timeout { after: timeout.unwrap_or_default() })
+            }
+            outcome => outcome,
+        };
+        let _ready = unless_planned.disarm();
+        outcome
     }
 
     fn show(&self, kind: &ShowKind) -> Result<Outcome, Error> {

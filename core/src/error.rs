@@ -34,6 +34,20 @@ pub enum Error {
     /// The configuration is wrong.
     #[error("{0}")]
     Config(ConfigError),
+    /// The file of a local table is not what it should be.
+    #[error("{}{}: local table `{table}`: {message}", file.display(), line.map_or(String::new(), |line| format!(":{line}")))]
+    File {
+        /// The table.
+        table: String,
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1, where the format has lines.
+        line: Option<usize>,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// A plugin is not there, or is not one that this build can use.
     #[error("{message}")]
     Plugin {
@@ -164,7 +178,11 @@ impl Error {
     /// Returns the class of the error.
     pub fn class(&self) -> Class {
         match self {
-            Self::Syntax(_) | Self::Lower(_) | Self::Query { .. } | Self::Config(_) => Class::Input,
+            Self::Syntax(_)
+            | Self::Lower(_)
+            | Self::Query { .. }
+            | Self::Config(_)
+            | Self::File { .. } => Class::Input,
             Self::Plugin { .. } => Class::Plugin,
             Self::Scan { error, .. } => match error.code {
                 Reason::Config => Class::Input,
@@ -197,7 +215,7 @@ impl Error {
             Self::Lower(error) => error.hint(),
             Self::Query { candidates, .. } => did_you_mean(candidates),
             Self::Config(error) => error.hint.clone(),
-            Self::Plugin { hint, .. } => hint.clone(),
+            Self::Plugin { hint, .. } | Self::File { hint, .. } => hint.clone(),
             Self::Scan { error, .. } => error.hint.clone(),
             Self::Sessions { failures } => failures.first().and_then(|(_, error)| error.hint()),
             Self::Memory { .. } => {
@@ -239,7 +257,7 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
     let name = name.to_lowercase();
     let mut near: Vec<(usize, &str)> = names
         .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(&name, known), known))
+        .map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance <= 1 + name.len().min(known.len()) / 4)
         .collect();
     near.sort_unstable();

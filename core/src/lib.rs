@@ -19,6 +19,7 @@ mod catalog;
 mod columns;
 mod connection;
 mod functions;
+mod local;
 mod pushdown;
 mod rules;
 mod scan;

@@ -226,7 +226,7 @@ impl ScanPlan {
 }
 
 /// Returns how long sessions lasted, in microseconds: to their end, or to `now_micros` if open.
-fn durations(start: &ArrayRef, end: &ArrayRef, now_micros: i64) -> ArrayRef {
+pub(crate) fn durations(start: &ArrayRef, end: &ArrayRef, now_micros: i64) -> ArrayRef {
     let starts = start.as_primitive::<TimestampMicrosecondType>();
     let ends = end.as_primitive::<TimestampMicrosecondType>();
     let durations: DurationMicrosecondArray = starts

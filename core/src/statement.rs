@@ -85,6 +85,12 @@ impl StatementContext {
         DataFusionError::Plan(message)
     }
 
+    /// Tells whether nobody waits for the statement any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.cancel.is_cancelled()
+            || self.deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline)
+    }
+
     /// Returns a number for a scan that no other scan of the statement has.
     pub(crate) fn next_scan_id(&self) -> usize {
         self.n_scans.fetch_add(1, Ordering::Relaxed)

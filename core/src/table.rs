@@ -75,6 +75,11 @@ impl ProviderTable {
         &self.columns
     }
 
+    /// Returns the connection that the table is of.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Returns the plugin's description of the table.
     pub(crate) fn description(&self) -> &Table {
         &self.table
@@ -310,7 +315,7 @@ impl ProviderTable {
             }
             false => Vec::new(),
         };
-        let mut notes = self.connection.notes.clone();
+        let mut notes = self.connection.notes();
         notes.extend(plan.notes);
         let client = match self.connection.managed.plugin().manifest.io {
             Io::Host => match self.connection.client() {

@@ -15,6 +15,8 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     offset: usize,
     entries: Vec<(String, usize, DeValue<'a>)>,
+    /// The lines of all keys.
+    lines: BTreeMap<String, usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -34,7 +36,9 @@ impl<'a> Reader<'a> {
             .map(|(key, value)| (key.get_ref().to_string(), key.span().start, value.into_inner()))
             .collect();
         entries.sort_by_key(|(_, offset, _)| *offset);
-        Self { text, offset, entries }
+        let lines =
+            entries.iter().map(|(key, offset, _)| (key.clone(), line_of(text, *offset))).collect();
+        Self { text, offset, entries, lines }
     }
 
     /// Returns the line of the table's header, counted from 1.
@@ -45,6 +49,18 @@ impl<'a> Reader<'a> {
     /// Returns an error that stands at the table's header.
     pub(super) fn error(&self, message: String) -> ConfigError {
         ConfigError { line: Some(self.line()), ..ConfigError::new(message) }
+    }
+
+    /// Returns an error that stands at a key of the table, also one that was taken.
+    pub(super) fn error_at_key(&self, key: &str, message: String) -> ConfigError {
+        let line = self.lines.get(key).copied().unwrap_or_else(|| self.line());
+        ConfigError { line: Some(line), ..ConfigError::new(message) }
+    }
+
+    /// Returns the keys that are not taken, with their lines.
+    pub(super) fn keys(&self) -> Vec<(String, usize)> {
+        let keys = self.entries.iter();
+        keys.map(|(key, offset, _)| (key.clone(), line_of(self.text, *offset))).collect()
     }
 
     fn error_at(&self, offset: usize, message: String) -> ConfigError {
@@ -135,6 +151,17 @@ impl<'a> Reader<'a> {
             let message = format!("`{key}`: `{text}` is not a duration");
             self.error_at(offset, message).with_hint("write it like `90s`, `15m` or `1h30m`")
         })
+    }
+
+    /// Takes a duration above 0.
+    pub(super) fn take_positive_duration(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<Duration>, ConfigError> {
+        match self.take_duration(key)? {
+            Some(Duration::ZERO) => Err(self.error_at_key(key, format!("`{key}` must be above 0"))),
+            duration => Ok(duration),
+        }
     }
 
     /// Takes all that is left as a plugin's options.

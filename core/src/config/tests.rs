@@ -59,7 +59,7 @@ fn names_the_line_and_the_key() {
     );
     assert_eq!(
         error("[connections.a]\nplugin = \"x\"\naccept = [\"late\"]\n"),
-        "1: connection `a`: `accept` names `late`, which is no gap (gaps are `capped`, `history`, `clamped`, `budget`)"
+        "3: connection `a`: `accept` names `late`, which is no gap (gaps are `capped`, `history`, `clamped`, `budget`)"
     );
     assert_eq!(
         error("[connections.a]\nplugin = \"x\"\ntimeout = \"soon\"\n"),
@@ -71,7 +71,7 @@ fn names_the_line_and_the_key() {
     );
     assert_eq!(
         error("[settings]\ntime_zone = \"Mars/Base\"\n"),
-        "1: `time_zone`: no time zone `Mars/Base`"
+        "2: `time_zone`: no time zone `Mars/Base`"
     );
     assert!(error("[settings\n").starts_with("1: not TOML: "), "{}", error("[settings\n"));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::EngineOptions;
-use crate::config::{Config, ConnectionConfig, Secrets};
+use crate::config::{Config, ConnectionConfig, LocalTableConfig, Secrets};
 use crate::connection::Connection;
 use crate::error::{ConfigError, Error};
 use crate::plugin::{ManagedPlugin, PluginPath};
@@ -38,6 +38,16 @@ impl Connections {
     /// Returns what the configuration says of the connections, by name.
     pub fn configs(&self) -> impl Iterator<Item = &ConnectionConfig> {
         self.config.connections.values()
+    }
+
+    /// Returns what the configuration says of the local tables, by name.
+    pub fn local_tables(&self) -> impl Iterator<Item = &LocalTableConfig> {
+        self.config.tables.values()
+    }
+
+    /// Returns what the configuration says of a local table.
+    pub fn local_table(&self, name: &str) -> Option<&LocalTableConfig> {
+        self.config.tables.get(name)
     }
 
     /// Returns the connections that are open.

@@ -6,11 +6,11 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::execution::SessionState;
 use sessionql_grammar::ast::ObjectName;
-use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io};
+use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io, Table};
 
 use super::{Connections, Outcome};
 use crate::catalog::StatementTables;
-use crate::columns::ColumnSource;
+use crate::columns::{ColumnSource, TableColumn};
 use crate::error::{Error, nearest};
 use crate::lower::Tables as _;
 use crate::sessions;
@@ -44,29 +44,33 @@ impl Listing {
 }
 
 /// Lists the columns of a table: type, whether NULL may come, which filters are pushed.
-pub(super) fn describe(
-    tables: &StatementTables<'_>,
-    connections: &Connections,
-    name: &ObjectName,
-) -> Result<Outcome, Error> {
+pub(super) fn describe(tables: &StatementTables<'_>, name: &ObjectName) -> Result<Outcome, Error> {
     let parts: Vec<String> = name.parts.iter().map(|part| part.normalized()).collect();
+    if let Some(table) = tables.resolve_local(&parts)? {
+        return describe_columns(table.columns(), None, false);
+    }
     let Some(table) = tables.resolve(&parts)? else {
         let found = parts.join(".");
         let known = tables.names();
         let candidates = nearest(&found, known.iter().map(String::as_str));
-        let message = if connections.names().is_empty() {
+        let message = if known.is_empty() {
             format!("no table `{found}`: no connection is configured")
         } else {
             format!("no table `{found}`")
         };
         return Err(Error::Query { message, span: Some(name.span), candidates });
     };
-    let columns = table.columns();
-    let each = |of: &dyn Fn(&crate::columns::TableColumn) -> Option<String>| {
-        columns.iter().map(of).collect::<Vec<_>>()
-    };
-    let time = table.time();
-    let takes_window = table.takes_window();
+    describe_columns(table.columns(), table.time(), table.takes_window())
+}
+
+/// Lists columns; the window on the columns of `time` may be pushed.
+fn describe_columns(
+    columns: &[TableColumn],
+    time: Option<TimeColumns>,
+    takes_window: bool,
+) -> Result<Outcome, Error> {
+    let each =
+        |of: &dyn Fn(&TableColumn) -> Option<String>| columns.iter().map(of).collect::<Vec<_>>();
     let pushed = |column: &Column| {
         let mut words: Vec<&str> = column.filters.iter().map(|op| filter_word(*op)).collect();
         let bounds = time.as_ref().is_some_and(|time| {
@@ -77,7 +81,7 @@ pub(super) fn describe(
         }
         (!words.is_empty()).then(|| words.join(", "))
     };
-    let notes = |column: &crate::columns::TableColumn| {
+    let notes = |column: &TableColumn| {
         let own = &column.column;
         let mut doc = own.doc.clone();
         if !own.values.is_empty() {
@@ -139,7 +143,7 @@ pub(super) fn plugins(connections: &Connections) -> Result<Outcome, Error> {
         .outcome()
 }
 
-/// Lists the tables of all connections; a connection that cannot be opened says why.
+/// Lists the tables of all connections, and the local ones; what cannot be opened says why.
 pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
     let mut rows: Vec<[Option<String>; 5]> = Vec::new();
     if connections.configs().any(|config| config.in_sessions) {
@@ -166,6 +170,12 @@ pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
             Ok(None) => {}
             Err(error) => rows.push([Some(name), None, None, None, Some(error.to_string())]),
         }
+    }
+    for table in connections.local_tables() {
+        let doc = format!("{} `{}`", table.format.word(), table.path.display());
+        let error = std::fs::metadata(&table.path).err();
+        let error = error.map(|error| format!("the file cannot be read: {error}"));
+        rows.push([Some(table.name.clone()), Some("local".to_owned()), None, Some(doc), error]);
     }
     let column = |idx: usize| rows.iter().map(|row| row[idx].clone()).collect();
     Listing::default()

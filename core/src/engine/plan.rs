@@ -124,8 +124,11 @@ pub(super) async fn prepare(
     let logical = state.statement_to_plan(statement).await.map_err(refused)?;
     let plan = state.create_physical_plan(&logical).await.map_err(refused)?;
     let not_monotone = scans_that_may_turn_wrong(&plan);
-    let warnings =
-        warnings.into_iter().map(|(message, span)| Warning { message, span: Some(span) }).collect();
+    let of_query =
+        warnings.into_iter().map(|(message, span)| Warning { message, span: Some(span) });
+    let of_connections =
+        tables.take_warnings().into_iter().map(|message| Warning { message, span: None });
+    let warnings = of_connections.chain(of_query).collect();
     let tables = tables.resolved();
     Ok(Prepared { plan, state, warnings, not_monotone, tables, time_zone })
 }
@@ -183,7 +186,8 @@ fn planning_error(
                     }
                     None => format!("no column `{}`", field.name),
                 };
-                let candidates = nearest(&field.name, known);
+                let near = nearest(&field.name, known);
+                let candidates = near.iter().map(|name| as_written(name)).collect();
                 return Error::Query { message, span, candidates };
             }
             SchemaError::AmbiguousReference { field } => {
@@ -194,6 +198,11 @@ fn planning_error(
         }
     }
     Error::Query { message: sentence(root), span, candidates: Vec::new() }
+}
+
+/// Returns a column's name as a query has to write it: with quotes if it is not lower case.
+fn as_written(name: &str) -> String {
+    if crate::config::is_name(name) { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 /// Returns the byte offset of a line and column, both counted from 1, columns in characters.

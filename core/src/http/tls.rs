@@ -34,8 +34,15 @@ pub(super) fn build(
     builder = match &options.proxy {
         None => builder.no_proxy(),
         Some(proxy) => {
-            let proxy = Proxy::all(proxy)
-                .map_err(|_| config(options, "proxy", "is not the URL of an HTTP proxy"))?;
+            let wrong = || {
+                config(options, "proxy", "is not the URL of an HTTP proxy")
+                    .with_hint("write it like `http://proxy.example.com:3128`")
+            };
+            let url = Url::parse(proxy).map_err(|_| wrong())?;
+            if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+                return Err(wrong());
+            }
+            let proxy = Proxy::all(url.as_str()).map_err(|_| wrong())?;
             builder.proxy(proxy)
         }
     };

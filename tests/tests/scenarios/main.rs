@@ -6,6 +6,7 @@
 //! `plugins`: the wall. `c_plugin`: the example in C. `program`: the binary.
 //! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
 //! `explain`: what EXPLAIN promises. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
+//! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall. `program`: the binary.
 //! `documents`: the examples of the documentation. `tidy`: what must hold of the source itself.
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
@@ -15,6 +16,8 @@ mod c_plugin;
 mod documents;
 mod engine;
 mod explain;
+mod local_tables;
+mod model;
 mod openvpn_faults;
 mod openvpn_model;
 mod openvpn_requests;
