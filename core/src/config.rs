@@ -44,6 +44,8 @@ pub struct ConnectionConfig {
     pub name: String,
     /// The line of its header, counted from 1.
     pub line: usize,
+    /// The lines of its keys, counted from 1.
+    pub lines: BTreeMap<String, usize>,
     /// The plugin's name.
     pub plugin: String,
     /// Where requests go; the plugin may have a default.
@@ -206,6 +208,7 @@ impl ConnectionConfig {
         let mut connection = Self {
             name: name.to_owned(),
             line: table.line(),
+            lines: table.lines.clone(),
             plugin,
             base_url: table.take_text("base_url")?,
             token_url: table.take_text("token_url")?,
@@ -356,13 +359,11 @@ pub fn parse_size(text: &str) -> Option<usize> {
     number.parse::<usize>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
 }
 
-/// Returns an error for a key that is not known, with the nearest ones.
+/// Returns an error for a key that is not known, with the nearest ones, else with all.
 fn unknown_key(key: &str, what: &str, known: &[&str]) -> ConfigError {
-    let error = ConfigError::new(format!("{what} has no key `{key}`"));
-    match did_you_mean_one_of(key, known) {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    }
+    let hint = did_you_mean_one_of(key, known)
+        .unwrap_or_else(|| format!("its keys are `{}`", known.join("`, `")));
+    ConfigError::new(format!("{what} has no key `{key}`")).with_hint(hint)
 }
 
 fn did_you_mean_one_of(word: &str, known: &[&str]) -> Option<String> {

@@ -115,8 +115,14 @@ impl Connection {
             rate_limit: config.rate_limit,
             ..HttpOptions::new(&config.name, base_url)
         };
-        let (client, notes) = Client::new(options)
-            .map_err(|error| Error::Config(config_error(config, error.message, error.hint)))?;
+        let (client, notes) = Client::new(options).map_err(|error| {
+            // The client names the option; the configuration knows where it stands.
+            let is_about = |key: &&String| error.message.contains(&format!("option `{key}`"));
+            let key = config.lines.keys().find(is_about);
+            let line = key.and_then(|key| config.lines.get(key)).copied();
+            let fault = config_error(config, error.message, error.hint);
+            Error::Config(ConfigError { line: line.or(fault.line), ..fault })
+        })?;
         let (client, _) = self.client.get_or_init(|| (client, notes));
         Ok(client)
     }
@@ -260,7 +266,9 @@ fn options_for_plugin(
     let mut faults = faults.into_iter();
     let Some(mut first) = faults.next() else { return Ok(options.into()) };
     for fault in faults {
-        first.message = format!("{}; {}", first.message, fault.message);
+        let prefix = format!("connection `{}`: ", config.name);
+        let message = fault.message.strip_prefix(&prefix).unwrap_or(&fault.message);
+        first.message = format!("{}; {message}", first.message);
         first.hint = first.hint.or(fault.hint);
     }
     Err(first)
@@ -343,10 +351,7 @@ fn resolve_text(
 }
 
 fn config_error(config: &ConnectionConfig, message: String, hint: Option<String>) -> ConfigError {
-    ConfigError {
-        file: None,
-        line: Some(config.line),
-        message: format!("connection `{}`: {message}", config.name),
-        hint,
-    }
+    let prefix = format!("connection `{}`: ", config.name);
+    let message = message.strip_prefix(&prefix).unwrap_or(&message);
+    ConfigError { file: None, line: Some(config.line), message: format!("{prefix}{message}"), hint }
 }

@@ -16,7 +16,7 @@ pub(super) struct Reader<'a> {
     offset: usize,
     entries: Vec<(String, usize, DeValue<'a>)>,
     /// The lines of all keys.
-    lines: BTreeMap<String, usize>,
+    pub(super) lines: BTreeMap<String, usize>,
 }
 
 impl<'a> Reader<'a> {

@@ -4,6 +4,34 @@
 use sessionql_core::config::Config;
 use sessionql_tests::World;
 
+/// The files of the local tables that examples name, and what the documentation shows of them.
+const TABLES: [(&str, &str); 2] = [
+    ("watchlist.csv", include_str!("../../../examples/tables/watchlist.csv")),
+    ("people.csv", include_str!("../../../examples/tables/people.csv")),
+];
+
+/// Returns the seeded world with the local tables of the documentation.
+fn world() -> World {
+    let mut world = World::seeded();
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/tables");
+    let mut toml = blocks(include_str!("../../../docs/configuration.md"), "toml")
+        .into_iter()
+        .find(|toml| toml.contains("[tables."))
+        .expect("the documentation configures local tables");
+    for (file, _) in TABLES {
+        toml =
+            toml.replace(&format!("\"{file}\""), &format!("{:?}", format!("{directory}/{file}")));
+    }
+    world.configure(&toml);
+    world
+}
+
+#[test]
+fn the_files_of_local_tables_are_as_shown() {
+    let shown = blocks(include_str!("../../../docs/configuration.md"), "csv");
+    assert_eq!(shown, TABLES.map(|(_, text)| text.to_owned()));
+}
+
 /// The documents with examples.
 const DOCUMENTS: [(&str, &str); 4] = [
     ("README.md", include_str!("../../../README.md")),
@@ -32,7 +60,7 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
 
 #[test]
 fn queries_run() {
-    let world = World::seeded();
+    let world = world();
     let mut n_queries = 0;
     for (name, document) in DOCUMENTS {
         for sql in blocks(document, "sql") {
@@ -47,7 +75,7 @@ fn queries_run() {
 
 #[test]
 fn queries_within_commands_run() {
-    let world = World::seeded();
+    let world = world();
     for (name, document) in DOCUMENTS {
         for line in blocks(document, "sh").iter().flat_map(|block| block.lines()) {
             let mut quoted = line.split('"');

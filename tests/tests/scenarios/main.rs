@@ -7,12 +7,15 @@
 //! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
 //! `explain`: what EXPLAIN promises. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
 //! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall. `program`: the binary.
+//! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall.
+//! `program`: the binary. `config`: what the binary says of its configuration.
 //! `documents`: the examples of the documentation. `tidy`: what must hold of the source itself.
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
 #[cfg(unix)]
 mod c_plugin;
+mod config;
 mod documents;
 mod engine;
 mod explain;
