@@ -238,10 +238,15 @@ fn explain_scan(scan: &ScanExec, writer: &Writer) -> ScanExplanation {
     let plan = scan.plan();
     let hidden = hidden_values(plan);
     let preview = |request| Preview::new(request, &hidden, plan.client.as_ref());
+    let say = |text: &String| match &plan.client {
+        Some(client) => client.redact(&mask(text, &hidden)),
+        None => mask(text, &hidden),
+    };
+    let gap = |gap: &Gap| Gap { message: say(&gap.message), ..gap.clone() };
     let filters = plan.filters.iter().map(|filter| FilterExplanation {
         sql: writer.filter(&filter.expr),
         verdict: Some(filter.verdict),
-        reason: mask(&filter.reason, &hidden),
+        reason: say(&filter.reason),
     });
     ScanExplanation {
         connection: plan.connection.config.name.clone(),
@@ -253,8 +258,8 @@ fn explain_scan(scan: &ScanExec, writer: &Writer) -> ScanExplanation {
         filters: filters.collect(),
         limit: scan.fetch().map(|n_rows| n_rows as u64),
         is_limit_sent: plan.request.limit.is_some(),
-        notes: plan.notes.iter().map(|note| mask(note, &hidden)).collect(),
-        gaps: plan.gaps.clone(),
+        notes: plan.notes.iter().map(say).collect(),
+        gaps: plan.gaps.iter().map(gap).collect(),
         ..ScanExplanation::default()
     }
 }

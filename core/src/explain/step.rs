@@ -1,5 +1,5 @@
 //! The steps of a plan in words.
-//! Nodes that only hand rows from one thread to another are left out; one that is not known here is
+//! Nodes that only spread a step over threads, or hand rows on, are left out; one that is not known here is
 //! shown as the engine shows it, shortened.
 
 use std::collections::BTreeMap;
@@ -109,6 +109,13 @@ fn is_hidden(plan: &dyn ExecutionPlan) -> bool {
     plan.is::<CooperativeExec>()
         || plan.is::<RepartitionExec>()
         || (plan.is::<CoalescePartitionsExec>() && plan.fetch().is_none())
+        || plan.downcast_ref::<AggregateExec>().is_some_and(is_first_half)
+}
+
+/// Tells whether another node goes on with what an aggregate begins; whether there are two depends
+/// on the machine.
+fn is_first_half(aggregate: &AggregateExec) -> bool {
+    matches!(aggregate.mode(), AggregateMode::Partial)
 }
 
 fn describe(
@@ -163,12 +170,10 @@ fn describe_aggregate(aggregate: &AggregateExec, writer: &Writer) -> String {
     let keys = shorten_list(keys);
     let calls = aggregate.aggr_expr().iter().map(|function| writer.name(function.name()));
     let values = shorten_list(calls);
-    let is_first = matches!(aggregate.mode(), AggregateMode::Partial);
-    let word = if is_first { "begin to " } else { "" };
     match (values.is_empty(), keys.is_empty()) {
-        (true, _) => format!("{word}keep distinct {keys}"),
-        (false, true) => format!("{word}aggregate {values}"),
-        (false, false) => format!("{word}aggregate {values} by {keys}"),
+        (true, _) => format!("keep distinct {keys}"),
+        (false, true) => format!("aggregate {values}"),
+        (false, false) => format!("aggregate {values} by {keys}"),
     }
 }
 

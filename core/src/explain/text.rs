@@ -15,8 +15,8 @@ use crate::http::{FinishedRequest, Preview};
 /// How many requests of one table, or of one connection, are shown.
 const SHOWN_REQUESTS: usize = 8;
 
-/// The longest request line and the longest body that are shown whole, in characters.
-const WHOLE_REQUEST_CHARS: usize = 600;
+/// The longest request line, body or filter that is shown whole, in characters.
+const WHOLE_CHARS: usize = 600;
 
 /// The longest list within a body that is shown whole, and how much is shown of a longer one.
 const WHOLE_ITEMS: usize = 8;
@@ -116,7 +116,7 @@ impl Page {
             self.line(1, "filters:");
         }
         for filter in &scan.filters {
-            self.line(2, &filter.sql);
+            self.line(2, &cut(&filter.sql));
             if let Some(becomes) = becomes(filter) {
                 self.line(3, &becomes);
             }
@@ -307,8 +307,8 @@ fn shorten_lists(json: &mut serde_json::Value) {
 }
 
 fn cut(text: &str) -> String {
-    let n_more = text.chars().count().saturating_sub(WHOLE_REQUEST_CHARS);
-    let shown = shorten(text, WHOLE_REQUEST_CHARS);
+    let n_more = text.chars().count().saturating_sub(WHOLE_CHARS);
+    let shown = shorten(text, WHOLE_CHARS);
     if n_more > 0 { format!("{shown} {} more", count(n_more as u64, "character")) } else { shown }
 }
 
