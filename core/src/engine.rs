@@ -184,7 +184,7 @@ impl Engine {
             let limit_bytes = shared.memory_limit_bytes;
             match purpose {
                 Purpose::Rows => outcome::run(prepared, &context, timeout, limit_bytes),
-                Purpose::Explanation => explained::explain(prepared, &context),
+                Purpose::Explanation => Ok(explained::explain(prepared, &context)),
                 Purpose::Analysis => explained::analyze(prepared, &context, timeout, limit_bytes),
             }
         };

@@ -307,13 +307,18 @@ fn sensitive_of(connection: &Connection, table: &str) -> BTreeSet<String> {
 /// Returns the values that the scan's filters compare with sensitive columns.
 fn hidden_values(plan: &ScanPlan) -> Vec<String> {
     let sensitive = sensitive_of(&plan.connection, &plan.request.table);
+    compared_with(&sensitive, &plan.request.filters)
+}
+
+/// Returns the values that filters compare with these columns, as they stand in requests.
+fn compared_with(columns: &BTreeSet<String>, filters: &[Filter]) -> Vec<String> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let is_hidden = |column: &String| sensitive.contains(column);
+    let is_hidden = |column: &String| columns.contains(column);
     let mut values = Vec::new();
-    for filter in &plan.request.filters {
+    for filter in filters {
         match filter {
             Filter::Eq { column, value } if is_hidden(column) => values.push(text(value)),
             Filter::In { column, values: list } if is_hidden(column) => {
@@ -329,4 +334,29 @@ fn hidden_values(plan: &ScanPlan) -> Vec<String> {
         }
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use sessionql_plugin_abi::message::Bound;
+
+    use super::*;
+
+    #[test]
+    fn values_of_every_kind_of_filter_are_hidden() {
+        let columns = BTreeSet::from(["id".to_owned()]);
+        let on = |column: &str| {
+            let column = || column.to_owned();
+            let bound = |value: i64| Some(Bound { value: value.into(), inclusive: true });
+            [
+                Filter::Eq { column: column(), value: "a".into() },
+                Filter::In { column: column(), values: vec!["b".into(), "c".into()] },
+                Filter::Range { column: column(), lower: bound(1), upper: bound(2) },
+                Filter::Like { column: column(), pattern: "d%".to_owned(), ignore_case: false },
+                Filter::IsNull { column: column(), negated: true },
+            ]
+        };
+        assert_eq!(compared_with(&columns, &on("id")), ["a", "b", "c", "1", "2", "d%"]);
+        assert!(compared_with(&columns, &on("user")).is_empty());
+    }
 }

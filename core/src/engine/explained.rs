@@ -36,14 +36,11 @@ struct Run {
 }
 
 /// Explains a query that does not run.
-///
-/// # Errors
-/// None at present.
-pub(super) fn explain(prepared: Prepared, context: &StatementContext) -> Result<Outcome, Error> {
+pub(super) fn explain(prepared: Prepared, context: &StatementContext) -> Outcome {
     let explanation = of(&prepared, context);
     let explained = Explained { explanation, run: None, is_told: false };
     let nothing = Outcome::ready(Explained::schema(), Vec::new());
-    Ok(nothing.explaining(explained, prepared.warnings))
+    nothing.explaining(explained, prepared.warnings)
 }
 
 /// Starts a query whose rows are only counted.
