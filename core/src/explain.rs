@@ -99,7 +99,7 @@ pub struct Step {
     /// end, of other steps the time of their own computation.
     pub elapsed: Option<Duration>,
     /// Where its rows come from.
-    pub inputs: Vec<Step>,
+    pub inputs: Vec<Self>,
 }
 
 /// What happened when a query ran.
