@@ -10,6 +10,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 
+pub(crate) use duration_math::seconds;
 pub(crate) use is_one_of::{IsOneOf, is_one_of};
 pub(crate) use read_instant::read_instant;
 

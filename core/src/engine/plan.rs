@@ -20,7 +20,9 @@ use crate::catalog::StatementTables;
 use crate::error::{Error, nearest};
 use crate::functions;
 use crate::lower::{self, Lowered};
-use crate::rules::{NotATime, QueryZone, TimeLiterals, ValueLists, scans_that_may_turn_wrong};
+use crate::rules::{
+    DurationSeconds, NotATime, QueryZone, TimeLiterals, ValueLists, scans_that_may_turn_wrong,
+};
 use crate::statement::StatementContext;
 
 /// The one catalog of a statement.
@@ -115,6 +117,7 @@ pub(super) async fn prepare(
         vec![Arc::new(TimeLiterals { time_zone })];
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(QueryZone { time_zone }));
+    rules.push(Arc::new(DurationSeconds));
     rules.push(Arc::new(ValueLists));
     let state = SessionStateBuilder::new_from_existing(shared.state.clone())
         .with_catalog_list(Arc::new(catalogs))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray as _, DurationMicrosecondArray, Float64Array};
 use arrow::datatypes::{DataType, DurationMicrosecondType, Float64Type, TimeUnit};
-use datafusion::common::{DFSchema, Result, exec_err, plan_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
@@ -105,6 +105,14 @@ impl ScalarUDFImpl for DurationFunction {
         let results: DurationMicrosecondArray = results.collect::<Result<_>>()?;
         Ok(ColumnarValue::Array(Arc::new(results)))
     }
+}
+
+/// Returns how many seconds a duration has, as a number.
+pub(crate) fn seconds(duration: Expr) -> Expr {
+    let second = Expr::Literal(ScalarValue::DurationMicrosecond(Some(1_000_000)), None);
+    let function = Arc::new(ScalarUDF::from(DurationFunction::new(Operation::Ratio)));
+    let args = vec![cast(duration, DURATION), second];
+    Expr::ScalarFunction(ScalarFunction::new_udf(function, args))
 }
 
 /// Plans the operators.

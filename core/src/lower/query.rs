@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use sessionql_grammar::ast;
 
 use super::scope::{Column, Scope};
-use super::{Lowering, Result, blank};
+use super::{LowerError, Lowering, Result, blank};
 
 /// The columns of a query, if known.
 pub(super) type Output = Option<Vec<Column>>;
@@ -119,6 +119,11 @@ impl Lowering<'_> {
     fn operations(&mut self, mut body: &ast::SetExpr) -> Result<(Box<sql::SetExpr>, Output)> {
         let mut operations = Vec::new();
         while let ast::SetExprKind::Operation { op, is_all, left, right } = &body.kind {
+            // The engine does not count: EXCEPT ALL would drop all copies of a row.
+            if *is_all && *op != ast::SetOp::Union {
+                let name = if *op == ast::SetOp::Except { "EXCEPT ALL" } else { "INTERSECT ALL" };
+                return Err(LowerError::unsupported(name, body.span));
+            }
             operations.push((*op, *is_all, right));
             body = left;
         }

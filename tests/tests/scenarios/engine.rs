@@ -56,6 +56,7 @@ fn durations_are_exact_time() {
         ("SELECT 23h > INTERVAL '1 day'", "false"),
         ("SELECT 1w = 7d AND 1h30m = 90m AND 1500ms > 1s", "true"),
         ("SELECT 90m / 1h", "1.5"),
+        ("SELECT extract(epoch FROM 1500ms) = 1.5 AND date_part('EPOCH', 1500ms) = 1.5", "true"),
         ("SELECT 90m * 2 = 3h AND 2 * 90m = 3h AND 3h / 2 = 90m", "true"),
         ("SELECT now() - 24h < now()", "true"),
         ("SELECT now() - (now() - 8d) = 192h", "true"),
@@ -123,6 +124,8 @@ fn errors_of_names_and_types() {
         ("SET timezone = 'UTC'", "no setting `timezone` (did you mean `time_zone`?)"),
         ("SHOW nothing", "no setting `nothing`"),
         ("SELECT now() > 'soon'", "`soon` is not a date or time"),
+        ("SELECT 1 EXCEPT ALL SELECT 1", "EXCEPT ALL is not supported yet"),
+        ("SELECT 1 INTERSECT ALL SELECT 1", "INTERSECT ALL is not supported yet"),
     ] {
         assert_eq!(message(sql), expected, "{sql}");
     }
