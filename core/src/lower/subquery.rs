@@ -6,11 +6,14 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, ExprKind, IsTest};
 
 use super::logic::innermost;
-use super::{LowerError, LowerErrorKind, Lowering, Result};
+use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
 
 /// How deep queries within expressions may nest: with each level the engine needs twice the time to
 /// plan them.
 const MAX_QUERIES: usize = 12;
+
+/// The name of a query that operands are compared with.
+const COMPARED: &str = "__compared";
 
 /// What is being lowered, as far as queries within it care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +130,13 @@ impl Lowering<'_> {
         let right = match &innermost(operand).kind {
             ExprKind::Subquery(query) => {
                 self.check_condition("a comparison with ANY or ALL of a query", operand.span)?;
-                Box::new(self.subquery(query)?)
+                let (query, is_correlated) = self.inner_query(query)?;
+                let query = if is_correlated { renamed(query) } else { Some(of_own_name(query)) };
+                let query = query.ok_or_else(|| {
+                    let what = "ANY or ALL of a query that depends on columns around it and is no plain SELECT";
+                    LowerError::unsupported(what, operand.span)
+                })?;
+                Box::new(sql::Expr::Subquery(query))
             }
             _ => Box::new(self.expr(innermost(operand))?),
         };
@@ -151,4 +160,28 @@ impl Lowering<'_> {
         let is_correlated = self.scopes.pop().is_some_and(|scope| scope.is_correlated);
         Ok((lowered?.0, is_correlated))
     }
+}
+
+/// Puts a query into a table with a name that no other has. The engine moves a comparison with ANY or
+/// ALL into the query, where it takes `t.a` of outside for `t.a` of inside.
+fn of_own_name(query: Box<sql::Query>) -> Box<sql::Query> {
+    let mut select = blank::select();
+    select.projection = vec![sql::SelectItem::Wildcard(blank::wildcard())];
+    let relation = blank::derived(query, Some(blank::alias(blank::quoted(COMPARED))), false);
+    select.from = vec![sql::TableWithJoins { relation, joins: Vec::new() }];
+    blank::query(blank::body(select))
+}
+
+/// Gives the one column of a query a name that no other has, for the same reason: the engine does
+/// not see outer columns through a table. `None` if the query is not of the shape for it.
+fn renamed(mut query: Box<sql::Query>) -> Option<Box<sql::Query>> {
+    let sql::SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let [sql::SelectItem::UnnamedExpr(expr) | sql::SelectItem::ExprWithAlias { expr, .. }] =
+        select.projection.as_slice()
+    else {
+        return None;
+    };
+    let (expr, alias) = (expr.clone(), blank::quoted(COMPARED));
+    select.projection = vec![sql::SelectItem::ExprWithAlias { expr, alias }];
+    Some(query)
 }

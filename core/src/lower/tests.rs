@@ -329,7 +329,10 @@ fn escape_characters_become_backslashes() {
 #[test]
 fn queries_within_expressions_stand_where_unknown_counts_as_false() {
     check("SELECT 1 WHERE a OR b IN (SELECT 1)", "SELECT 1 WHERE a OR b IN (SELECT 1)");
-    check("SELECT 1 WHERE b > ANY (SELECT 1)", "SELECT 1 WHERE b > ANY(SELECT 1)");
+    check(
+        "SELECT 1 WHERE b > ANY (SELECT 1)",
+        "SELECT 1 WHERE b > ANY(SELECT * FROM (SELECT 1) AS \"__compared\")",
+    );
     check("SELECT 1 WHERE NOT EXISTS (SELECT 1)", "SELECT 1 WHERE NOT EXISTS (SELECT 1)");
     let message = "IN (query) within an expression is not supported yet";
     check_error("SELECT 1 WHERE (a IN (SELECT 1)) = false", message, "a IN (SELECT 1)");
