@@ -11,9 +11,7 @@
 #include "sessionql_plugin.h"
 
 enum { BATCH_ROWS = 8, LINE_BYTES = 1024 };
-
-/* The columns, in the order of the manifest. */
-enum { NAME, UID, SHELL, N_COLUMNS };
+enum { NAME, UID, SHELL, N_COLUMNS }; /* the columns, in the order of the manifest */
 static const char *const column_names[N_COLUMNS] = {"name", "uid", "shell"};
 static const char *const column_formats[N_COLUMNS] = {"u", "l", "u"};
 
@@ -71,7 +69,7 @@ static bool is_text(json value, const char *text) {
 
 /* Returns a member of an object; an empty piece if it has none of this name. */
 static json member(json object, const char *name) {
-  json rest = inside(object);
+  json rest = inside(cut_value(&object));
   while (!is_at_end(&rest)) {
     json key = cut_value(&rest), value = cut_value(&rest);
     if (is_text(key, name)) return value;
@@ -96,8 +94,8 @@ typedef struct {
 typedef struct { struct ArrowArray children[N_COLUMNS], *pointers[N_COLUMNS]; const void *none; } batch_memory;
 typedef struct { struct ArrowSchema children[N_COLUMNS], *pointers[N_COLUMNS]; } schema_memory;
 
-static void release_column(struct ArrowArray *array) { free(array->private_data); array->release = NULL; }
 static void release_field(struct ArrowSchema *schema) { schema->release = NULL; /* all is static */ }
+static void release_column(struct ArrowArray *array) { free(array->private_data); array->release = NULL; }
 
 static void release_batch(struct ArrowArray *array) {
   for (int64_t i = 0; i < array->n_children; i++)
@@ -138,12 +136,12 @@ static bool fill_column(struct ArrowArray *array, int column, const account *row
 static int32_t emit(const sessionql_host *host, const int *columns, int n_columns, const account *rows, int n_rows) {
   batch_memory *batch = calloc(1, sizeof *batch);
   schema_memory *fields = calloc(1, sizeof *fields);
-  bool is_made = batch && fields;
-  if (!is_made) { free(batch); free(fields); return out_of_memory(host); }
+  if (!batch || !fields) { free(batch); free(fields); return out_of_memory(host); }
   struct ArrowSchema schema = {.format = "+s", .name = "", .children = fields->pointers,
                                .release = release_schema, .private_data = fields};
   struct ArrowArray array = {.length = n_rows, .n_buffers = 1, .buffers = &batch->none,
                              .children = batch->pointers, .release = release_batch, .private_data = batch};
+  bool is_made = true;
   for (int i = 0; i < n_columns && is_made; i++, schema.n_children++) {
     batch->pointers[i] = &batch->children[i];
     fields->pointers[i] = &fields->children[i];
@@ -229,27 +227,22 @@ static int32_t scan(void *connection, const sessionql_host *host, const uint8_t 
     bool is_whole = row->line[length] == '\n' || feof(file);
     row->line[length] = '\0';
     if (length == 0 || row->line[0] == '#') continue;
-    if (!is_whole || !parse(row)) {
-      fclose(file);
-      return fail(host, "bad_answer", "a line of the file is no account");
-    }
-    if (wanted.at < wanted.end && row->uid != strtoll(wanted.at, NULL, 10)) continue;
-    if (++n_rows < BATCH_ROWS) continue;
+    /* Never a short answer that looks whole: what cannot be read is an error. */
+    if (!is_whole || !parse(row)) code = fail(host, "bad_answer", "a line of the file is no account");
+    else if (wanted.at == wanted.end || row->uid == strtoll(wanted.at, NULL, 10)) n_rows++;
+    if (code != SESSIONQL_GO_ON || n_rows < BATCH_ROWS) continue;
     code = emit(host, columns, n_columns, rows, n_rows);
     n_rows = 0;
   }
-  bool is_broken = ferror(file);
+  if (code == SESSIONQL_GO_ON && ferror(file)) code = fail(host, "unreachable", "the file of the option `path` cannot be read");
   fclose(file);
-  /* Never a short answer that looks whole: what could not be read is an error. */
-  if (is_broken) return fail(host, "unreachable", "the file of the option `path` cannot be read");
   if (code == SESSIONQL_GO_ON && n_rows > 0) code = emit(host, columns, n_columns, rows, n_rows);
   if (code == SESSIONQL_STOP) return SESSIONQL_OK;  /* the host has enough; no report is due */
-  if (code != SESSIONQL_GO_ON) return code;         /* refused or cancelled; the host knows why */
+  if (code != SESSIONQL_GO_ON) return code;         /* failed, refused or cancelled: it was said why */
   return reply(host, "{}");                         /* a report without gaps: that was all */
 }
 
 static void disconnect(void *connection, const sessionql_host *host) { (void)host; free(connection); }
-
 static const sessionql_plugin plugin = {SESSIONQL_ABI_VERSION, sizeof plugin, describe, connect, plan, scan, disconnect};
 
 const sessionql_plugin *sessionql_plugin_v1(void) { return &plugin; }
