@@ -149,3 +149,28 @@ fn the_only_table_of_a_connection_has_its_name() {
     let names: Vec<&str> = tables.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(names, ["pair.one", "pair.two", "solo"]);
 }
+
+/// The host removes what comes twice by the primary key, which it asks for even if nobody else does.
+#[test]
+fn rows_that_come_twice_count_once() {
+    let directory = tempfile::tempdir().expect("a directory is made");
+    let file = directory.path().join("t.jsonl");
+    let rows: String = (0..7).map(|k| format!("{{\"k\": {k}, \"n\": {}}}\n", k % 2)).collect();
+    std::fs::write(&file, rows).expect("it is written");
+    for slices in [1, 2, 5] {
+        let config = format!(
+            "[connections.t]\nplugin = \"fixture\"\npath = {file:?}\nslices = {slices}\nduplicates = true\n\
+             columns = [\"k int64 not null\", \"n int64\"]\nprimary_key = [\"k\"]\npage_rows = 2\n"
+        );
+        for (sql, expected) in [
+            ("SELECT count(*) FROM t", "7"),
+            ("SELECT sum(n) FROM t", "3"),
+            ("SELECT count(*) FROM t WHERE n = 0", "4"),
+            ("SELECT count(*) FROM (SELECT n FROM t LIMIT 6)", "6"),
+        ] {
+            let answer = ask(&config, sql);
+            assert!(answer.error.is_none(), "{sql}: {:?}", answer.error);
+            assert_eq!(answer.rows, [[expected]], "{sql}, {slices} slices");
+        }
+    }
+}
