@@ -2,7 +2,7 @@
 //! Whole numbers as they are, other numbers with three digits after the point, NULL as `NULL`, an
 //! empty text as `(empty)`, instants in RFC 3339, durations in ISO 8601, control characters as `@`.
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array as _, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use sqllogictest::DefaultColumnType;
