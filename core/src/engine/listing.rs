@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::execution::SessionState;
 use sessionql_grammar::ast::ObjectName;
-use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io, Table};
+use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io, TimeColumns};
 
 use super::{Connections, Outcome};
 use crate::catalog::StatementTables;
