@@ -10,7 +10,6 @@ use datafusion::catalog::{
 };
 use sessionql_plugin_abi::message::TimeColumns;
 
-
 use crate::columns::{TableColumn, data_type};
 use crate::connection::Connection;
 use crate::engine::Connections;

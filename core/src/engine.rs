@@ -24,6 +24,7 @@ use crate::catalog::StatementTables;
 use crate::config::{Config, Secrets};
 use crate::error::Error;
 use crate::http::RequestBudget;
+use crate::lookup::KeyLimits;
 use crate::plugin::PluginPath;
 use crate::statement::StatementContext;
 pub use connections::Connections;
@@ -42,6 +43,10 @@ pub struct EngineOptions {
     pub secrets: Secrets,
     /// The clock; serves horizons and token life, and `now()` where no other instant is given.
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// How many keys a join asks for at a time.
+    pub keys: KeyLimits,
+    /// How many threads a query may use; as many as the machine has if not given.
+    pub threads: Option<usize>,
 }
 
 impl Default for EngineOptions {
@@ -50,6 +55,8 @@ impl Default for EngineOptions {
             plugin_path: PluginPath::default(),
             secrets: Secrets::default(),
             clock: Arc::new(Utc::now),
+            keys: KeyLimits::default(),
+            threads: None,
         }
     }
 }
@@ -105,7 +112,7 @@ impl Engine {
             .build_arc()
             .map_err(|error| internal(error.to_string()))?;
         let settings = Mutex::new(RunSettings::new(&config.settings));
-        let state = plan::base_state(environment);
+        let state = plan::base_state(environment, &options);
         let connections = Arc::new(Connections::new(config, &options));
         let shared = Shared { connections, settings, options, memory_limit_bytes, state };
         Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })

@@ -1,7 +1,9 @@
 //! Our own rules for the engine's planner.
 //! `time_literals`, `query_zone`, `duration_seconds` and `value_lists` change expressions before the
-//! optimizer sees them; `monotone` reads the finished plan.
+//! optimizer sees them; `bind_join` changes joins of the physical plan; `monotone` reads the
+//! finished plan.
 
+mod bind_join;
 mod duration_seconds;
 mod monotone;
 mod query_zone;
@@ -14,6 +16,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+pub(crate) use bind_join::BindJoins;
 pub(crate) use duration_seconds::DurationSeconds;
 pub(crate) use monotone::scans_that_may_turn_wrong;
 pub(crate) use query_zone::QueryZone;

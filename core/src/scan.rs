@@ -14,21 +14,25 @@ use arrow::array::{
 };
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
     SendableRecordBatchStream,
 };
+use futures::stream;
 use sessionql_plugin_abi::message::{Estimate, Gap, HttpRequest, Request, Verdict};
 
 use crate::connection::Connection;
 use crate::http::Client;
+use crate::lookup::Lookup;
 use crate::sessions::Branches;
 use crate::statement::StatementContext;
+use crate::table::Askable;
 
 /// What a scan does: everything that was decided when it was planned.
 #[derive(Debug)]
@@ -98,11 +102,33 @@ pub(crate) enum OutputSource {
     Constant(ScalarValue),
 }
 
+/// Whether a scan is asked by the keys of a join.
+#[derive(Debug, Clone)]
+pub(crate) enum Keys {
+    /// It is read as it was planned.
+    NotNeeded,
+    /// A join may ask it by key; until one does it is read whole.
+    Open {
+        /// What can be asked.
+        askable: Arc<Askable>,
+        /// Why no join asks it, if there is a join.
+        reason: Option<String>,
+    },
+    /// A join asks it by key.
+    Bound {
+        /// What is asked.
+        lookup: Arc<Lookup>,
+        /// The keys; none as long as the join has not given them.
+        keys: Option<Arc<[String]>>,
+    },
+}
+
 /// The physical node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ScanExec {
     plan: Arc<ScanPlan>,
     fetch: Option<usize>,
+    keys: Keys,
     properties: Arc<PlanProperties>,
 }
 
@@ -119,7 +145,7 @@ impl ScanExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        Ok(Self { plan, fetch, properties })
+        Ok(Self { plan, fetch, keys: Keys::NotNeeded, properties })
     }
 
     /// Returns what the scan does.
@@ -127,10 +153,54 @@ impl ScanExec {
         &self.plan
     }
 
-    /// Returns the scan's number within its statement.
+    /// Returns the scan's number in the ledger. Scans that share their answers share it.
     pub(crate) fn id(&self) -> usize {
+        match &self.keys {
+            Keys::Bound { lookup, .. } => lookup.scan_id(),
+            Keys::NotNeeded | Keys::Open { .. } => self.plan.id,
+        }
+    }
+
+    /// Returns a number that no other scan of the plan has; joins find their scan by it.
+    pub(crate) fn number(&self) -> usize {
         self.plan.id
     }
+
+    /// Returns whether it is asked by key.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Returns the same scan, asked by key or not.
+    pub(crate) fn with_keys(&self, keys: Keys) -> Self {
+        Self { keys, ..self.clone() }
+    }
+
+    /// Returns the rows that have one of `keys`.
+    fn rows_of_keys(
+        &self,
+        lookup: &Arc<Lookup>,
+        keys: &Arc<[String]>,
+        task: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        // Its columns are among those of the answers.
+        let schema = self.schema();
+        let answers = lookup.schema()?;
+        let columns = schema.fields().iter().map(|field| Ok(answers.index_of(field.name())?));
+        let columns = columns.collect::<Result<Vec<usize>>>()?;
+        let rows = Arc::clone(lookup).rows_of(Arc::clone(keys), task);
+        let rows = stream::once(async move { Ok(rows.await?.project(&columns)?) });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+}
+
+/// Runs a scan that was planned, to its last row.
+///
+/// # Errors
+/// If the projection names a column that is not there.
+pub(crate) fn read(plan: Arc<ScanPlan>, task: &TaskContext) -> Result<SendableRecordBatchStream> {
+    let schema = Arc::new(plan.full_schema.project(&plan.projection)?);
+    Ok(run::stream(plan, None, schema, task))
 }
 
 impl DisplayAs for ScanExec {
@@ -148,7 +218,11 @@ impl DisplayAs for ScanExec {
         if let Some(fetch) = self.fetch {
             write!(formatter, " fetch={fetch}")?;
         }
-        Ok(())
+        match &self.keys {
+            Keys::NotNeeded | Keys::Open { reason: None, .. } => Ok(()),
+            Keys::Open { reason: Some(reason), .. } => write!(formatter, " no keys: {reason}"),
+            Keys::Bound { lookup, .. } => write!(formatter, " keys={}", lookup.column_name()),
+        }
     }
 }
 
@@ -184,8 +258,11 @@ impl ExecutionPlan for ScanExec {
             (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
-        let (plan, properties) = (Arc::clone(&self.plan), Arc::clone(&self.properties));
-        Some(Arc::new(Self { plan, fetch, properties }))
+        match &self.keys {
+            // One limit for the answers of all keys is not what a limit of this node means.
+            Keys::Bound { .. } => None,
+            Keys::NotNeeded | Keys::Open { .. } => Some(Arc::new(Self { fetch, ..self.clone() })),
+        }
     }
 
     fn fetch(&self) -> Option<usize> {
@@ -197,7 +274,17 @@ impl ExecutionPlan for ScanExec {
         _partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        Ok(run::stream(Arc::clone(&self.plan), self.fetch, self.schema(), &context))
+        match &self.keys {
+            Keys::NotNeeded | Keys::Open { .. } => {
+                Ok(run::stream(Arc::clone(&self.plan), self.fetch, self.schema(), &context))
+            }
+            Keys::Bound { lookup, keys: Some(keys) } => self.rows_of_keys(lookup, keys, context),
+            Keys::Bound { lookup, keys: None } => {
+                let table = lookup.table_name();
+                let message = format!("the scan of `{table}` was to get its keys from a join");
+                Err(DataFusionError::Internal(message))
+            }
+        }
     }
 }
 

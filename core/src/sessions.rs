@@ -27,7 +27,7 @@ use crate::engine::Connections;
 use crate::error::Error;
 use crate::pushdown::fold_constants;
 use crate::statement::StatementContext;
-use crate::table::{PlanError, ProviderTable, filter_pushdown};
+use crate::table::{ProviderTable, filter_pushdown};
 
 /// The name of the table.
 pub(crate) const NAME: &str = "sessions";
@@ -74,8 +74,9 @@ impl SessionsTable {
                 let table = table.of_sessions(Arc::clone(&branches));
                 match table.plan_scan(session, filters, projection, limit) {
                     Ok(plan) => Ok(Ok(plan)),
-                    Err(PlanError::Engine(error)) => Ok(Err(error)),
-                    Err(error) => Err(table.planning_failure(error)),
+                    Err(error) => {
+                        table.in_our_words(error).map_or_else(|error| Ok(Err(error)), Err)
+                    }
                 }
             });
             match planned {

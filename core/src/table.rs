@@ -3,6 +3,9 @@
 //! it asks the plugin once how it would answer, and keeps for itself what the plugin does not
 //! decide exactly.
 
+mod keyed;
+mod told;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,10 +14,12 @@ use async_trait::async_trait;
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
 use datafusion::common::tree_node::TreeNode as _;
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::empty::EmptyExec;
 use sessionql_plugin_abi::WireError;
 use sessionql_plugin_abi::message::{Io, Plan, Request, Table, Verdict};
 
@@ -23,11 +28,13 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::pushdown::value::format_instant;
 use crate::pushdown::{self, Pushable};
-use crate::scan::{FilterPlan, OutputSource, ScanExec, ScanPlan};
+use crate::scan::{FilterPlan, Keys, OutputSource, ScanExec, ScanPlan};
 use crate::sessions::Branches;
-use crate::statement::{StatementContext, UnreadTable};
+use crate::statement::StatementContext;
+pub(crate) use keyed::Askable;
 
 /// A table of a connection, for one statement.
+#[derive(Clone)]
 pub(crate) struct ProviderTable {
     connection: Arc<Connection>,
     table: Table,
@@ -113,21 +120,17 @@ impl ProviderTable {
         }
         let pushable = if self.context.pushes_filters { pushable } else { Pushable::default() };
         let negotiated = self.negotiate(filters, &pushable, projection, limit)?;
+        let props = session.execution_props();
+        let keys = match limit {
+            None if self.context.pushes_filters && !self.is_asked_by_key(&negotiated) => {
+                self.keys(filters, projection, props)
+            }
+            _ => Keys::NotNeeded,
+        };
+        let id = self.context.next_scan_id();
         let told = self.filter_plans(filters, &pushable, &negotiated.plan);
-        let plan = self.scan_plan(session, told, projection, negotiated)?;
-        Ok(Arc::new(ScanExec::try_new(Arc::new(plan), limit)?))
-    }
-
-    /// Returns the plan of a table that needs no request, and keeps why for EXPLAIN.
-    fn no_rows(
-        &self,
-        filters: &[Expr],
-        projection: &[usize],
-        reason: &'static str,
-    ) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
-        self.leave_unread(filters, reason);
-        let schema = Arc::new(self.schema.project(projection).map_err(DataFusionError::from)?);
-        Ok(Arc::new(EmptyExec::new(schema)))
+        let plan = self.scan_plan(id, props, told, projection, negotiated)?;
+        Ok(Arc::new(ScanExec::try_new(Arc::new(plan), limit)?.with_keys(keys)))
     }
 
     /// Returns the filters without those that `provider` and `connection` decide; `None` if they
@@ -143,47 +146,6 @@ impl ProviderTable {
             .collect();
         let schema = DFSchema::try_from(self.schema.as_ref().clone())?;
         pushdown::fold_constants(filters, &constants, &schema)
-    }
-
-    /// Notes for EXPLAIN that no scan stands for this table.
-    fn leave_unread(&self, filters: &[Expr], reason: &'static str) {
-        let unread = UnreadTable {
-            connection: Arc::clone(&self.connection),
-            table: self.table.name.clone(),
-            filters: filters.to_vec(),
-            reason,
-        };
-        if let Ok(mut tables) = self.context.unread.lock() {
-            tables.push(unread);
-        }
-    }
-
-    /// Returns what becomes of each filter, and why.
-    fn filter_plans(&self, filters: &[Expr], pushable: &Pushable, plan: &Plan) -> Vec<FilterPlan> {
-        let told = |(idx, expr): (usize, &Expr)| {
-            let sent = pushable.filters.iter().position(|filter| filter.conjuncts.contains(&idx));
-            let (verdict, reason) = match sent {
-                Some(sent) => {
-                    let verdict = plan.verdicts.get(sent).copied().unwrap_or_default();
-                    let reason = plan.reasons.get(sent).cloned().unwrap_or_default();
-                    match (verdict, pushable.filters[sent].is_superset) {
-                        (Verdict::Exact, true) => {
-                            (Verdict::Inexact, format!("{reason}, in a form that lets more pass"))
-                        }
-                        _ => (verdict, reason),
-                    }
-                }
-                None if !self.context.pushes_filters => {
-                    (Verdict::Unsupported, "pushdown is off".to_owned())
-                }
-                None => {
-                    let reason = pushdown::why_not_sent(expr, &self.columns);
-                    (Verdict::Unsupported, reason.to_owned())
-                }
-            };
-            FilterPlan { expr: expr.clone(), verdict, reason }
-        };
-        filters.iter().enumerate().map(told).collect()
     }
 
     /// Asks the plugin how it would answer. Residual filters may need more columns, and more
@@ -271,7 +233,8 @@ impl ProviderTable {
 
     fn scan_plan(
         &self,
-        session: &dyn Session,
+        id: usize,
+        props: &ExecutionProps,
         filters: Vec<FilterPlan>,
         projection: &[usize],
         negotiated: Negotiated,
@@ -306,7 +269,7 @@ impl ProviderTable {
         let residual = residual
             .map(|residual| {
                 let schema = DFSchema::try_from(full_schema.as_ref().clone())?;
-                session.create_physical_expr(residual, &schema)
+                create_physical_expr(&residual, &schema, props, &PhysicalPlanningContext::default())
             })
             .transpose()?;
         let key = match self.table.has_duplicates {
@@ -329,7 +292,7 @@ impl ProviderTable {
             Io::Own => None,
         };
         Ok(ScanPlan {
-            id: self.context.next_scan_id(),
+            id,
             connection: Arc::clone(&self.connection),
             client,
             request,
@@ -352,22 +315,22 @@ impl ProviderTable {
 
     /// Keeps what went wrong for the engine, and returns what planning can say.
     fn planning_error(&self, error: PlanError) -> DataFusionError {
-        match error {
-            PlanError::Engine(error) => error,
-            error => self.context.fail_planning(self.planning_failure(error)),
+        match self.in_our_words(error) {
+            Ok(error) => self.context.fail_planning(error),
+            Err(error) => error,
         }
     }
 
-    /// Returns what kept a scan from being planned as a failure of the statement.
-    pub(crate) fn planning_failure(&self, error: PlanError) -> Error {
+    /// Returns what went wrong as an error of ours, or else what the engine says.
+    pub(crate) fn in_our_words(&self, error: PlanError) -> Result<Error> {
         match error {
-            PlanError::Engine(error) => Error::internal(error.to_string()),
-            PlanError::Connection(error) => error,
-            PlanError::Plugin(error) => Error::Scan {
+            PlanError::Engine(error) => Err(error),
+            PlanError::Connection(error) => Ok(error),
+            PlanError::Plugin(error) => Ok(Error::Scan {
                 connection: self.connection.config.name.clone(),
                 table: self.table.name.clone(),
                 error,
-            },
+            }),
         }
     }
 }

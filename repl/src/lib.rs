@@ -152,6 +152,7 @@ fn engine_options(arguments: &Arguments) -> EngineOptions {
         plugin_path: PluginPath { directories },
         secrets: Secrets::new(environment::variable),
         clock: Arc::new(Utc::now),
+        ..EngineOptions::default()
     }
 }
 

@@ -138,6 +138,7 @@ pub fn engine_with_plugins(config: &str, clock: &Clock, plugins: &Path) -> Engin
         plugin_path: PluginPath { directories: vec![plugins.to_owned()] },
         secrets: Secrets::default(),
         clock: Arc::new(move || clock.now()),
+        ..EngineOptions::default()
     };
     Engine::new(config, options).expect("an engine starts")
 }

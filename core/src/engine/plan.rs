@@ -15,13 +15,14 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use sessionql_grammar::ast::{Query, Span};
 
 use super::words::sentence;
-use super::{Shared, Warning};
+use super::{EngineOptions, Shared, Warning};
 use crate::catalog::StatementTables;
 use crate::error::{Error, nearest};
 use crate::functions;
 use crate::lower::{self, Lowered};
 use crate::rules::{
-    DurationSeconds, NotATime, QueryZone, TimeLiterals, ValueLists, scans_that_may_turn_wrong,
+    BindJoins, DurationSeconds, NotATime, QueryZone, TimeLiterals, ValueLists,
+    scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
 
@@ -45,11 +46,17 @@ pub(super) struct Prepared {
 }
 
 /// Returns the state that all statements begin with.
-pub(super) fn base_state(environment: Arc<RuntimeEnv>) -> SessionState {
+pub(super) fn base_state(
+    environment: Arc<RuntimeEnv>,
+    engine_options: &EngineOptions,
+) -> SessionState {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, "main")
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(false);
+    if let Some(threads) = engine_options.threads {
+        config = config.with_target_partitions(threads);
+    }
     let options = config.options_mut();
     options.execution.time_zone = Some("UTC".to_owned());
     options.sql_parser.collect_spans = true;
@@ -60,6 +67,7 @@ pub(super) fn base_state(environment: Arc<RuntimeEnv>) -> SessionState {
         .with_config(config)
         .with_runtime_env(environment)
         .with_default_features()
+        .with_physical_optimizer_rules(BindJoins::among_rules(engine_options.keys))
         .build();
     for function in functions::scalar_functions() {
         // Registering replaces; there is nothing to undo.

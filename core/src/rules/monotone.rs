@@ -20,6 +20,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 
+use crate::bind_join::BindJoinExec;
 use crate::scan::ScanExec;
 use crate::sessions::UnreadExec;
 
@@ -48,7 +49,9 @@ fn is_monotone(plan: &dyn ExecutionPlan) -> bool {
     let join_type = plan
         .downcast_ref::<HashJoinExec>()
         .map(HashJoinExec::join_type)
-        .or_else(|| plan.downcast_ref::<NestedLoopJoinExec>().map(NestedLoopJoinExec::join_type));
+        .or_else(|| plan.downcast_ref::<NestedLoopJoinExec>().map(NestedLoopJoinExec::join_type))
+        .copied()
+        .or_else(|| plan.downcast_ref::<BindJoinExec>().map(BindJoinExec::join_type));
     if let Some(join_type) = join_type {
         return matches!(join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi);
     }

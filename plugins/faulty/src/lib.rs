@@ -2,6 +2,8 @@
 //! The option `crime` of a connection names the misdeed; `none` makes a few good rows without I/O.
 //! It speaks the wire by [`Documents`], the layer below `Provider`, which would not allow most of it.
 
+mod keyed;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -16,6 +18,8 @@ use sessionql_plugin_sdk::message::{
 use sessionql_plugin_sdk::{
     Column, Error, ErrorDocument, Host, Options, Reason, Result, Table, WireError, export_provider,
 };
+
+use keyed::Keyed;
 
 /// What a connection can be guilty of.
 const CRIMES: [&str; 11] = [
@@ -38,6 +42,7 @@ pub struct Faulty {
     crime: String,
     n_rows: i64,
     batch_rows: i64,
+    keyed: Keyed,
 }
 
 /// Columns: `id` (text, never NULL) and `n` (whole number), counted from 0.
@@ -69,8 +74,11 @@ fn manifest() -> Manifest {
             ConnectionOption { values: CRIMES.map(str::to_owned).into(), ..crime },
             option("rows", OptionType::Int, json!(10), "How many rows to make."),
             option("batch", OptionType::Int, json!(4), "How many rows a batch holds."),
-        ],
-        tables: vec![rows().manifest()],
+        ]
+        .into_iter()
+        .chain(keyed::options())
+        .collect(),
+        tables: vec![rows().manifest(), keyed::people().manifest(), keyed::visits().manifest()],
         patterns: vec![Pattern::get("/allowed")],
         ..Manifest::default()
     }
@@ -100,11 +108,15 @@ impl Documents for Faulty {
         }
         let n_rows = options.int("rows").unwrap_or(10);
         let batch_rows = options.int("batch").unwrap_or(4).max(1);
-        Ok((Self { crime, n_rows, batch_rows }, Answer::document(&json!({}))))
+        let keyed = Keyed::new(&options)?;
+        Ok((Self { crime, n_rows, batch_rows, keyed }, Answer::document(&json!({}))))
     }
 
     #[expect(clippy::panic, reason = "panicking is what was asked for")]
-    fn plan(&self, _request: &[u8]) -> Answer {
+    fn plan(&self, request: &[u8]) -> Answer {
+        if let Some(plan) = self.keyed.plan(request) {
+            return Answer::document(&plan);
+        }
         match self.crime.as_str() {
             "panic_in_plan" => panic!("a panic in plan, as asked"),
             "bad_json_reply" => Answer::Done(Some(b"{\"slices\": [nul".to_vec())),
@@ -114,6 +126,11 @@ impl Documents for Faulty {
 
     #[expect(clippy::panic, reason = "panicking is what was asked for")]
     fn scan(&self, host: &Host<'_>, slice: &[u8]) -> Answer {
+        match self.keyed.scan(host, slice) {
+            Ok(None) => {}
+            Ok(Some(report)) => return Answer::document(&report),
+            Err(error) => return error.into(),
+        }
         if self.crime == "panic_in_scan" {
             panic!("a panic in scan, as asked");
         }

@@ -9,10 +9,12 @@
 //! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall. `program`: the binary.
 //! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall.
 //! `program`: the binary. `config`: what the binary says of its configuration.
+//! `bind_join`: joins that ask by key. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
 //! `documents`: the examples of the documentation. `tidy`: what must hold of the source itself.
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
+mod bind_join;
 #[cfg(unix)]
 mod c_plugin;
 mod config;
@@ -20,7 +22,6 @@ mod documents;
 mod engine;
 mod explain;
 mod local_tables;
-mod model;
 mod openvpn_faults;
 mod openvpn_model;
 mod openvpn_requests;
