@@ -157,7 +157,12 @@ impl Lookup {
             }
         }
         if !not_askable.is_empty() && answers.whole.is_none() {
-            let plan = self.askable.plan_whole(self.scan_id)?;
+            let mut plan = self.askable.plan_whole(self.scan_id)?;
+            plan.gap_note = Some(format!(
+                "`{}` was read without keys: `{}` cannot be asked for some of them",
+                self.table_name(),
+                self.column_name()
+            ));
             let batches = read(Arc::new(plan), task)?.try_collect::<Vec<_>>().await?;
             let rows = self.by_key(&batches)?;
             let size_bytes = rows.values().map(RecordBatch::get_array_memory_size).sum();

@@ -35,7 +35,7 @@ use crate::statement::StatementContext;
 use crate::table::Askable;
 
 /// What a scan does: everything that was decided when it was planned.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ScanPlan {
     /// A number that no other scan of the statement has.
     pub id: usize,
@@ -51,6 +51,8 @@ pub(crate) struct ScanPlan {
     pub gaps: Vec<Gap>,
     /// What the user should know of the answer.
     pub notes: Vec<String>,
+    /// What the user should know if something is missing.
+    pub gap_note: Option<String>,
     /// The columns that the plugin emits.
     pub wire_schema: SchemaRef,
     /// The columns that name a row, as indexes into `wire_schema`; empty if no row comes twice.
@@ -274,9 +276,13 @@ impl ExecutionPlan for ScanExec {
         _partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let read = |plan| Ok(run::stream(plan, self.fetch, self.schema(), &context));
         match &self.keys {
-            Keys::NotNeeded | Keys::Open { .. } => {
-                Ok(run::stream(Arc::clone(&self.plan), self.fetch, self.schema(), &context))
+            Keys::NotNeeded | Keys::Open { reason: None, .. } => read(Arc::clone(&self.plan)),
+            Keys::Open { askable, reason: Some(reason) } => {
+                let gap_note =
+                    Some(format!("`{}` was read without keys: {reason}", askable.name()));
+                read(Arc::new(ScanPlan { gap_note, ..self.plan.as_ref().clone() }))
             }
             Keys::Bound { lookup, keys: Some(keys) } => self.rows_of_keys(lookup, keys, context),
             Keys::Bound { lookup, keys: None } => {

@@ -299,6 +299,7 @@ impl ProviderTable {
             slices: plan.slices,
             gaps: plan.gaps,
             notes,
+            gap_note: None,
             wire_schema,
             key,
             sources,

@@ -171,6 +171,9 @@ impl Run<'_> {
                 Err(error) => return self.fail(error),
             }
         }
+        if !gaps.is_empty() {
+            notes.extend(plan.gap_note.clone());
+        }
         gaps.iter_mut().for_each(|gap| self.redact(&mut gap.message));
         notes.iter_mut().for_each(|note| self.redact(note));
         ledger.close(self.entry, gaps, notes);
