@@ -262,3 +262,47 @@ fn scans(plan: &Arc<dyn ExecutionPlan>) -> Vec<ScanExec> {
 fn has_open_scan(plan: &Arc<dyn ExecutionPlan>) -> bool {
     scans(plan).iter().any(|scan| matches!(scan.keys(), Keys::Open { .. }))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::arrow::compute::SortOptions;
+    use datafusion::physical_expr::expressions::Column;
+    use datafusion::physical_plan::empty::EmptyExec;
+
+    use super::*;
+
+    #[test]
+    fn a_sort_merge_join_is_read_as_the_hash_join_that_it_could_be() {
+        let schema = Arc::new(Schema::new(vec![Field::new("user", DataType::Utf8, true)]));
+        let side = || -> Arc<dyn ExecutionPlan> { Arc::new(EmptyExec::new(Arc::clone(&schema))) };
+        let key = || -> Arc<dyn datafusion::physical_plan::PhysicalExpr> {
+            Arc::new(Column::new("user", 0))
+        };
+        let join = SortMergeJoinExec::try_new(
+            side(),
+            side(),
+            vec![(key(), key())],
+            None,
+            JoinType::LeftAnti,
+            vec![SortOptions::default()],
+            NullEquality::NullEqualsNull,
+        );
+        let join: Arc<dyn ExecutionPlan> = Arc::new(join.unwrap());
+        let hash = as_hash_join(&join).unwrap().unwrap();
+        assert_eq!(hash.join_type, JoinType::LeftAnti);
+        assert_eq!(hash.null_equality, NullEquality::NullEqualsNull);
+        assert_eq!(hash.on.len(), 1);
+        assert_eq!(hash.schema(), join.schema());
+        assert!(as_hash_join(&side()).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_rule_comes_after_the_last_one_that_swaps_joins() {
+        let rules = BindJoins::among_rules(KeyLimits::default());
+        let names: Vec<&str> = rules.iter().map(|rule| rule.name()).collect();
+        let place = names.iter().position(|name| *name == "bind_joins").unwrap();
+        assert_eq!(names[place - 1], "join_selection");
+        assert_eq!(names.len(), PhysicalOptimizer::new().rules.len() + 1);
+    }
+}

@@ -11,6 +11,7 @@ use sessionql_plugin_sdk::arrow_array::{
     ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
 };
 use sessionql_plugin_sdk::arrow_schema::Schema;
+use sessionql_plugin_sdk::export::Answer;
 use sessionql_plugin_sdk::filters::texts;
 use sessionql_plugin_sdk::message::{
     ConnectionOption, FilterOp, Gap, OptionType, Plan, Report, Request, ScanRequest, Verdict,
@@ -21,6 +22,9 @@ use crate::option;
 
 /// The columns that `visits` can be asked by.
 const KEYS: [&str; 3] = ["user", "ip", "boss"];
+/// The keys that are errors.
+const FAILS_IN_PLAN: &str = "fails in plan";
+const FAILS_IN_SCAN: &str = "fails in scan";
 /// Rows in an answer at most, if the option `cap` does not say less.
 const MAX_ROWS: u64 = 1_000_000;
 
@@ -86,17 +90,25 @@ impl Keyed {
     /// Returns the plan for a request; `None` if it is for another table.
     ///
     /// The first filter on a key is used. A key with a `*` would be a pattern, so it is not.
-    pub(crate) fn plan(&self, request: &[u8]) -> Option<Plan> {
+    pub(crate) fn plan(&self, request: &[u8]) -> Option<Answer> {
         let request: Request = serde_json::from_slice(request).ok()?;
+        let whole = Plan { slices: vec![Value::Null], ..Plan::default() };
         match request.table.as_str() {
-            "people" => return Some(Plan { slices: vec![Value::Null], ..Plan::default() }),
-            "visits" => {}
-            _ => return None,
+            "people" => Some(Answer::document(&whole)),
+            "visits" => Some(match self.plan_visits(&request, whole) {
+                Ok(plan) => Answer::document(&plan),
+                Err(error) => error.into(),
+            }),
+            _ => None,
         }
-        let mut plan = Plan { slices: vec![Value::Null], ..Plan::default() };
+    }
+
+    fn plan_visits(&self, request: &Request, mut plan: Plan) -> Result<Plan> {
+        let mut fails = false;
         for filter in &request.filters {
             let keys = KEYS.iter().find_map(|column| {
                 let keys = texts(filter, column)?;
+                fails |= keys.contains(&FAILS_IN_PLAN);
                 let is_askable = keys.iter().all(|key| !key.contains('*'));
                 is_askable.then(|| json!({"column": column, "keys": keys}))
             });
@@ -109,7 +121,10 @@ impl Keyed {
             };
             plan.verdicts.push(verdict);
         }
-        Some(plan)
+        match fails {
+            true => Err(Error::plugin("a key that fails in plan, as asked")),
+            false => Ok(plan),
+        }
     }
 
     /// Runs a slice; `None` if it is for another table.
@@ -154,6 +169,9 @@ impl Keyed {
             Some(column) => {
                 for (key_idx, key) in keys.iter().enumerate() {
                     self.note(&format!("{column}={key}"))?;
+                    if *key == FAILS_IN_SCAN {
+                        return Err(Error::plugin("a key that fails in scan, as asked"));
+                    }
                     // What an earlier key brought is not brought again.
                     let is_new = |row: &&Vec<Value>| {
                         !keys[..key_idx].iter().any(|earlier| is_answer(row, earlier))

@@ -114,8 +114,8 @@ impl Documents for Faulty {
 
     #[expect(clippy::panic, reason = "panicking is what was asked for")]
     fn plan(&self, request: &[u8]) -> Answer {
-        if let Some(plan) = self.keyed.plan(request) {
-            return Answer::document(&plan);
+        if let Some(answer) = self.keyed.plan(request) {
+            return answer;
         }
         match self.crime.as_str() {
             "panic_in_plan" => panic!("a panic in plan, as asked"),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sessionql_core::completeness::Off;
 use sessionql_core::config::{Config, Secrets};
 use sessionql_core::plugin::PluginPath;
-use sessionql_core::{Engine, EngineOptions, ExecuteOptions, KeyLimits};
+use sessionql_core::{Engine, EngineOptions, Error, ExecuteOptions, KeyLimits};
 use sessionql_tests::{Answer, BEGIN, instant, plugin_directory, run};
 
 /// The rows of both connections, and how their provider behaves.
@@ -133,6 +133,11 @@ fn each_key_is_asked_for_once() {
         // Scans of the same rows share their answers, whatever columns they want.
         (
             "SELECT a.n, b.ip FROM c.people u JOIN c.visits a ON u.id = a.user JOIN c.visits b ON a.user = b.user",
+            600,
+        ),
+        (
+            "SELECT a.n, b.ip FROM c.people u JOIN c.visits a ON u.id = a.user AND a.n >= 0 \
+             JOIN c.visits b ON a.user = b.user AND b.n >= 0",
             600,
         ),
         (
@@ -326,6 +331,23 @@ fn a_table_without_keys_gives_keys_to_the_next() {
 }
 
 #[test]
+fn a_key_that_fails_fails_the_query() {
+    for (key, message) in [
+        ("fails in plan", "a key that fails in plan, as asked"),
+        ("fails in scan", "a key that fails in scan, as asked"),
+    ] {
+        let people = people(&[Some("a"), Some(key), Some("b")]);
+        let ask = ask(World { people, visits: visits_of(&["a", "b"]), ..World::default() });
+        let answer = ask.run("SELECT * FROM c.people u LEFT JOIN c.visits s ON u.id = s.user");
+        let Some(Error::Scan { connection, table, error }) = &answer.error else {
+            panic!("{key}: a scan's error was due, not {:?}", answer.error);
+        };
+        assert_eq!((connection.as_str(), table.as_str()), ("c", "visits"));
+        assert_eq!(error.message, message);
+    }
+}
+
+#[test]
 fn the_memory_limit_holds_for_answers() {
     let long = "x".repeat(2000);
     let ids = ids(1000);
@@ -335,5 +357,5 @@ fn the_memory_limit_holds_for_answers() {
     let ask = world.ask_with("[settings]\nmemory_limit = \"1MB\"\n", KeyLimits::default(), 2);
     let answer = ask.run("SELECT u.seq, s.ip FROM c.people u JOIN c.visits s ON u.id = s.user");
     let error = answer.error.expect("2 MB do not fit in 1 MB");
-    assert!(matches!(error, sessionql_core::Error::Memory { .. }), "{error}");
+    assert!(matches!(error, Error::Memory { .. }), "{error}");
 }
