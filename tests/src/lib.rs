@@ -5,6 +5,7 @@
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
 pub mod model;
+pub mod ekran;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

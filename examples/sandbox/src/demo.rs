@@ -4,7 +4,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use sessionql_openvpn as _; // builds the plugin's library where the program finds it
+// Builds the plugins' libraries where the program finds them.
+use sessionql_ekran as _;
+use sessionql_openvpn as _;
 use sessionql_sandbox::{Clock, Sandbox, SandboxOptions};
 
 /// The seed of the sample data: the same people and sessions on every run, up to the clock.

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod company;
+pub mod ekran;
 pub mod faults;
 pub mod message;
 pub mod openvpn;
@@ -44,6 +45,8 @@ impl Default for SandboxOptions {
 pub struct Sandbox {
     /// OpenVPN CloudConnexa.
     pub openvpn: openvpn::Emulator,
+    /// Ekran System.
+    pub ekran: ekran::Emulator,
 }
 
 impl Sandbox {
@@ -53,13 +56,14 @@ impl Sandbox {
     /// The system has no socket or no thread left.
     pub fn start(options: SandboxOptions) -> io::Result<Self> {
         let SandboxOptions { seed, clock } = options;
-        let openvpn = openvpn::Emulator::start(openvpn::Options::seeded(seed, clock))?;
-        Ok(Self { openvpn })
+        let openvpn = openvpn::Emulator::start(openvpn::Options::seeded(seed, clock.clone()))?;
+        let ekran = ekran::Emulator::start(ekran::Options::seeded(seed, clock))?;
+        Ok(Self { openvpn, ekran })
     }
 
     /// Returns a configuration with a connection to each emulator.
     pub fn config_toml(&self) -> String {
-        openvpn_toml(&self.openvpn)
+        [openvpn_toml(&self.openvpn), ekran_toml(&self.ekran)].join("\n")
     }
 
     /// Writes `config.toml` into a directory, readable by its owner alone since it holds secrets. Returns its path.
@@ -78,6 +82,26 @@ pub fn openvpn_toml(emulator: &openvpn::Emulator) -> String {
     format!(
         "[connections.openvpn]\nplugin = \"openvpn\"\nbase_url = {base_url:?}\n\
          client_id = {client_id:?}\nclient_secret = {client_secret:?}\n"
+    )
+}
+
+/// Returns the part of a configuration that connects `ekran` to an emulator.
+pub fn ekran_toml(emulator: &ekran::Emulator) -> String {
+    let base_url = emulator.base_url();
+    let time_zone = emulator.switches().time_zone.name();
+    let auth = match emulator.auth() {
+        ekran::Auth::None => "auth = \"none\"\n".to_owned(),
+        ekran::Auth::Basic { username, password } => {
+            format!("auth = \"basic\"\nusername = {username:?}\npassword = {password:?}\n")
+        }
+        ekran::Auth::Bearer { token } => format!("auth = \"bearer\"\ntoken = {token:?}\n"),
+        ekran::Auth::Header { name, value } => {
+            format!("auth = \"header\"\nheader = {name:?}\nvalue = {value:?}\n")
+        }
+    };
+    format!(
+        "[connections.ekran]\nplugin = \"ekran\"\nbase_url = {base_url:?}\n\
+         time_zone = {time_zone:?}\n{auth}"
     )
 }
 

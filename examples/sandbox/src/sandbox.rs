@@ -10,9 +10,9 @@ use clap::{Parser, ValueEnum};
 use sessionql_sandbox::openvpn::{
     Emulator, Missing, Options, PageOrder, RateLimit, Switches, UnknownStatus, Updated,
 };
-use sessionql_sandbox::{Clock, openvpn_toml, write_config};
+use sessionql_sandbox::{Clock, ekran, ekran_toml, openvpn_toml, write_config};
 
-/// Emulates OpenVPN CloudConnexa with the sessions of an imaginary company.
+/// Emulates the providers with the sessions of an imaginary company. Port and switches are those of OpenVPN CloudConnexa.
 #[derive(Debug, Parser)]
 #[command(name = "sandbox")]
 struct Command {
@@ -123,17 +123,20 @@ fn main() -> io::Result<()> {
     let options = Options {
         port: command.port,
         switches: command.switches(),
-        ..Options::seeded(command.seed, clock)
+        ..Options::seeded(command.seed, clock.clone())
     };
     let n_sessions = options.sessions.len();
     let emulator = Emulator::start(options)?;
-    let config = openvpn_toml(&emulator);
+    let ekran = ekran::Emulator::start(ekran::Options::seeded(command.seed, clock))?;
+    let config = [openvpn_toml(&emulator), ekran_toml(&ekran)].join("\n");
 
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "OpenVPN CloudConnexa: {n_sessions} sessions\n")?;
     writeln!(stdout, "base URL       {}", emulator.base_url())?;
     writeln!(stdout, "client id      {}", emulator.client_id())?;
-    writeln!(stdout, "client secret  {}\n\n{config}", emulator.client_secret())?;
+    writeln!(stdout, "client secret  {}\n", emulator.client_secret())?;
+    writeln!(stdout, "Ekran System: {} sessions\n", ekran.sessions().len())?;
+    writeln!(stdout, "base URL       {}\n\n{config}", ekran.base_url())?;
     if let Some(dir) = &command.write_config {
         writeln!(stdout, "written to {}", write_config(dir, &config)?.display())?;
     }

@@ -58,6 +58,7 @@ pub mod rows;
 pub mod table;
 pub mod testing;
 pub mod time;
+pub mod zone;
 
 pub use cursors::Cursors;
 pub use error::{Error, Result};
@@ -68,4 +69,5 @@ pub use sessionql_plugin_abi::ffi::Level;
 pub use sessionql_plugin_abi::{ErrorDocument, Reason, WireError, ffi, message};
 pub use table::{ClosedEnd, Column, Table};
 pub use time::Timestamp;
+pub use zone::Zone;
 pub use {arrow_array, arrow_schema};

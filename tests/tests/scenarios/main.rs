@@ -4,6 +4,7 @@
 //! `openvpn_model`: random queries over random sessions. `traps`: what was wrong once.
 //! `sessions`: the union over all connections. `engine`: what holds of every query.
 //! `plugins`: the wall. `c_plugin`: the example in C. `program`: the binary.
+//! `ekran`: rows, requests, faults and random queries of that provider.
 //! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
 //! `explain`: what EXPLAIN promises. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
 //! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall. `program`: the binary.
@@ -19,6 +20,7 @@ mod bind_join;
 mod c_plugin;
 mod config;
 mod documents;
+mod ekran;
 mod engine;
 mod explain;
 mod local_tables;

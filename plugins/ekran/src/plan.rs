@@ -1,0 +1,282 @@
+//! Decides which bounds are sent for a question.
+//! In: filters, and which columns are used. Out: a plan of at most one slice.
+//! A bound cuts the values on its side, so it is sent only if they are not used or can be told from
+//! true ones; and only if the server is known to select the sessions that overlap its bounds.
+
+use serde::{Deserialize, Serialize};
+use sessionql_plugin_sdk::filters::{Span, earlier, span, window};
+use sessionql_plugin_sdk::message::{Estimate, Filter, HttpRequest, Plan, Request, Verdict};
+use sessionql_plugin_sdk::time::SECOND_US;
+use sessionql_plugin_sdk::zone::LocalSecond;
+use sessionql_plugin_sdk::{Reason, Result, Timestamp, WireError, Zone};
+
+use crate::options::{Selection, Settings};
+use crate::sessions_request;
+use crate::table::{OF_LOGIN, OF_LOGOUT};
+
+/// What one scan reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slice {
+    pub(crate) start: Option<Moment>,
+    pub(crate) end: Option<Moment>,
+    /// Whether sessions that began before `start` are left out, so that all logins are true.
+    pub(crate) only_started: bool,
+    /// Whether to find out, after the sessions, how the server selects.
+    pub(crate) proves: bool,
+}
+
+/// A whole second as the server reads it, and the one after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moment {
+    pub(crate) at: String,
+    pub(crate) next: String,
+}
+
+impl Moment {
+    pub(crate) fn new(zone: Zone, second: LocalSecond) -> Option<Self> {
+        let next = zone.next(&second)?.text;
+        Some(Self { at: second.text, next })
+    }
+
+    /// Returns the request for the sessions that are open in this second.
+    pub(crate) fn request(&self) -> HttpRequest {
+        sessions_request(Some(&self.at), Some(&self.next))
+    }
+}
+
+impl Slice {
+    /// Returns the request for the sessions.
+    pub(crate) fn request(&self) -> HttpRequest {
+        let text = |moment: &Option<Moment>| moment.as_ref().map(|moment| moment.at.clone());
+        sessions_request(text(&self.start).as_deref(), text(&self.end).as_deref())
+    }
+
+    /// Tells whether it must be known before the sessions are read who of them began before
+    /// `start`: their logins would say that they began too late for a window, or pass for true.
+    pub(crate) fn needs_straddlers(&self, windows: &[Span]) -> bool {
+        let has_until = windows.iter().any(|window| window.until.is_some());
+        self.start.is_some() && (self.only_started || (has_until && self.end.is_none()))
+    }
+}
+
+/// What scans of this connection found out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Learned {
+    /// Whether bounds select just the sessions that overlap them.
+    pub(crate) selects_by_overlap: Option<bool>,
+    /// Whether a session came without a logout.
+    pub(crate) has_open: bool,
+}
+
+impl Learned {
+    pub(crate) fn of(request: &Request) -> Self {
+        serde_json::from_value(request.learned.clone()).unwrap_or_default()
+    }
+}
+
+/// What the filters ask for, all together, and which values are used.
+#[derive(Debug, Default)]
+struct Asked {
+    start: Span,
+    end: Span,
+    windows: Vec<Span>,
+    uses_login: bool,
+    uses_logout: bool,
+}
+
+/// Whether bounds may be sent, or why not.
+#[derive(Debug, Clone, Copy)]
+enum May {
+    Send(Zone),
+    /// Not yet, but the sessions that are read may prove it.
+    Prove,
+    No(&'static str),
+}
+
+/// Plans a request.
+///
+/// # Errors
+/// `plugin_error` if the host's clock cannot be read.
+pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireError> {
+    let latest = clock(request)? - settings.clock_skew_us;
+    let asked = Asked::read(request);
+    if asked.is_contradictory() {
+        return Ok(no_rows(request));
+    }
+    let may = may_send(settings, Learned::of(request));
+    let zone = match may {
+        May::Send(zone) => Some(zone),
+        May::Prove => settings.zone,
+        // As if it could, to say what it costs that it cannot.
+        May::No(_) => Zone::named("UTC"),
+    };
+    let wanted = zone.and_then(|zone| asked.bounded(zone, latest));
+    let (slice, why_not) = match (may, wanted) {
+        (May::Send(_), Some(slice)) => (slice, None),
+        (May::Prove, Some(_)) => {
+            let slice = Slice { proves: true, ..Slice::default() };
+            (slice, Some("bounds wait until the server has shown how it selects"))
+        }
+        (May::No(why), Some(_)) => (Slice::default(), Some(why)),
+        (_, None) => (Slice::default(), None),
+    };
+    let answers: Vec<_> =
+        request.filters.iter().map(|filter| asked.verdict(filter, &slice, why_not)).collect();
+    let (verdicts, reasons) =
+        answers.into_iter().map(|(verdict, reason)| (verdict, reason.to_owned())).unzip();
+    let needs_straddlers = slice.needs_straddlers(&asked.windows);
+    let before = slice.start.as_ref().filter(|_| needs_straddlers).map(Moment::request);
+    let is_open_ended = slice.start.is_some() && slice.end.is_some() && !slice.only_started;
+    let n_requests = 1 + u64::from(needs_straddlers);
+    Ok(Plan {
+        verdicts,
+        reasons,
+        previews: before.into_iter().chain([slice.request()]).collect(),
+        estimate: Estimate {
+            requests: (!is_open_ended && !slice.proves).then_some(n_requests),
+            rows: None,
+        },
+        notes: why_not.map(|why| format!("all sessions are read: {why}")).into_iter().collect(),
+        slices: vec![serde_json::json!(slice)],
+        ..Plan::default()
+    })
+}
+
+/// Returns the host's clock.
+///
+/// # Errors
+/// `plugin_error` if it cannot be read.
+pub(crate) fn clock(request: &Request) -> Result<Timestamp, WireError> {
+    Timestamp::parse(&request.clock).ok_or_else(|| {
+        let message = format!("the host's clock `{}` cannot be read", request.clock);
+        WireError::new(Reason::PluginError, message)
+    })
+}
+
+fn may_send(settings: &Settings, learned: Learned) -> May {
+    match (settings.zone, settings.selection, learned.selects_by_overlap) {
+        (None, ..) => May::No("option `time_zone` is not set"),
+        (_, Selection::Other, _) => May::No("option `selection` says that bounds do not fit"),
+        (Some(zone), Selection::Overlap, _) | (Some(zone), _, Some(true)) => May::Send(zone),
+        (_, _, Some(false)) => May::No("the server does not select as bounds would need it"),
+        (_, _, None) => May::Prove,
+    }
+}
+
+/// No row can pass, so no row is as good as an exact answer.
+fn no_rows(request: &Request) -> Plan {
+    let n_filters = request.filters.len();
+    Plan {
+        verdicts: vec![Verdict::Exact; n_filters],
+        reasons: vec!["the filters contradict each other".to_owned(); n_filters],
+        estimate: Estimate { requests: Some(0), rows: Some(0) },
+        ..Plan::default()
+    }
+}
+
+impl Asked {
+    fn read(request: &Request) -> Self {
+        let uses = |names: &[&str]| request.columns.iter().any(|name| names.contains(&&**name));
+        let (uses_login, uses_logout) = (uses(&OF_LOGIN), uses(&OF_LOGOUT));
+        let asked = Self { uses_login, uses_logout, ..Self::default() };
+        request.filters.iter().fold(asked, |mut asked, filter| {
+            // The host checks filters on columns again, so it uses these columns.
+            if let Some(span) = span(filter, "start") {
+                asked.start = asked.start.intersect(span);
+                asked.uses_login = true;
+            }
+            if let Some(span) = span(filter, "end") {
+                asked.end = asked.end.intersect(span);
+                asked.uses_logout = true;
+            }
+            asked.windows.extend(window(filter));
+            asked
+        })
+    }
+
+    /// The latest begin of all windows.
+    fn since(&self) -> Option<Timestamp> {
+        self.windows.iter().filter_map(|window| window.since).max()
+    }
+
+    /// Before when sessions must have begun. Windows ask for that too.
+    fn until(&self) -> Option<Timestamp> {
+        self.windows.iter().fold(self.start.until, |until, window| earlier(until, window.until))
+    }
+
+    fn is_contradictory(&self) -> bool {
+        let start = Span { since: self.start.since, until: self.until() };
+        start.is_empty() || self.end.is_empty()
+    }
+
+    /// Returns the slice that sends what can be sent, if that is anything. No bound is later than
+    /// `latest`: what a server says of its future is not known.
+    fn bounded(&self, zone: Zone, latest: Timestamp) -> Option<Slice> {
+        // Server and host may mean by "inclusive" what they like: a second lies between a bound
+        // and what is asked, and so does the one-second window that begins at `start`.
+        let lower = |asked: Timestamp| {
+            let second = zone.second_before(asked.min(latest) - 2 * SECOND_US)?;
+            Moment::new(zone, second)
+        };
+        let upper = || {
+            let second = zone.second_after(self.until()? + SECOND_US)?;
+            (second.instant <= latest).then_some(second).and_then(|s| Moment::new(zone, s))
+        };
+        let slice = match (self.start.since, self.since().max(self.end.since)) {
+            (Some(asked), _) => Slice {
+                start: Some(lower(asked)?),
+                // A cut logout cannot tell whether a session was still open in a window.
+                end: if self.uses_logout || self.since().is_some() { None } else { upper() },
+                only_started: true,
+                proves: false,
+            },
+            (None, Some(asked)) => {
+                let is_later = |window: &Span| window.until.is_none_or(|until| until > asked);
+                if self.uses_login || !self.windows.iter().all(is_later) {
+                    return None;
+                }
+                let end = if self.uses_logout { None } else { upper() };
+                Slice { start: Some(lower(asked)?), end, ..Slice::default() }
+            }
+            (None, None) if self.uses_logout => return None,
+            (None, None) => Slice { end: Some(upper()?), ..Slice::default() },
+        };
+        Some(slice)
+    }
+
+    fn verdict(
+        &self,
+        filter: &Filter,
+        slice: &Slice,
+        why_not: Option<&'static str>,
+    ) -> (Verdict, &'static str) {
+        use Verdict::{Exact, Inexact, Unsupported};
+        let is_sent = |what: Span| {
+            let lower = slice.start.is_some() && what.since.is_some();
+            (lower, slice.end.is_some() && what.until.is_some())
+        };
+        if let Some(window) = window(filter) {
+            let reason = match is_sent(window) {
+                (true, true) => "sent as `start` and `end`, and decided by the plugin",
+                (true, false) => "sent as `start`, and decided by the plugin",
+                (false, true) => "sent as `end`, and decided by the plugin",
+                (false, false) => {
+                    why_not.unwrap_or("a bound would cut what is asked for; decided by the plugin")
+                }
+            };
+            return (Exact, reason);
+        }
+        let start = span(filter, "start");
+        let asked = start.or_else(|| span(filter, "end")).unwrap_or_default();
+        let (lower, upper) = is_sent(asked);
+        match (lower, upper && start.is_some()) {
+            (true, true) => (Inexact, "sent as `start` and `end`"),
+            (true, false) => (Inexact, "sent as `start`"),
+            (false, true) => (Inexact, "sent as `end`"),
+            (false, false) => {
+                (Unsupported, why_not.unwrap_or("a bound would cut what is asked for"))
+            }
+        }
+    }
+}

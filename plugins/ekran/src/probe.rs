@@ -1,0 +1,127 @@
+//! Finds out whether the server selects sessions that overlap its bounds, and no others.
+//! In: all sessions, as they are read without bounds. Out: a second of the past whose sessions are
+//! known, and whether the server, asked for just that second, answers with them.
+//!
+//! That shows three things at once: that a session is selected though nothing happened in it at
+//! that time, that an open one is, and that the server reads bounds in the zone of the connection:
+//! had it asked for another second, a quarter of an hour off or more, someone would be missing.
+
+use std::collections::HashSet;
+
+use sessionql_plugin_sdk::time::{MINUTE_US, SECOND_US};
+use sessionql_plugin_sdk::{Timestamp, Zone};
+
+use crate::plan::Moment;
+use crate::record::{Key, Session};
+
+/// Seconds that are looked at, an hour from each other.
+const N_CANDIDATES: i64 = 24;
+
+/// Sessions that are remembered of one second at most.
+const MAX_SESSIONS: usize = 20_000;
+
+/// Sessions that must be open in the second.
+const MIN_SPANNING: usize = 3;
+
+/// What the offsets of time zones differ by at least.
+const ZONE_STEP_US: i64 = 15 * MINUTE_US;
+
+/// Seconds of the past and who was there.
+#[derive(Debug)]
+pub(crate) struct Candidates(Vec<Candidate>);
+
+/// One second and who was there.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) moment: Moment,
+    begin: Timestamp,
+    /// Open for a second before and after, too.
+    spanning: HashSet<Key>,
+    /// May be there or not: began or ended within a second.
+    near: HashSet<Key>,
+    has_open: bool,
+    /// Whether someone is not there any more a quarter of an hour later.
+    has_leaver: bool,
+    /// Whether someone was not there yet a quarter of an hour before.
+    has_comer: bool,
+    is_crowded: bool,
+}
+
+impl Candidates {
+    /// Returns the seconds to look at, the latest an hour before an instant.
+    pub(crate) fn before(zone: Zone, latest: Timestamp) -> Self {
+        let candidate = |n: i64| {
+            let second = zone.second_before(latest - n * 60 * MINUTE_US)?;
+            let begin = second.instant;
+            let moment = Moment::new(zone, second)?;
+            Some(Candidate::new(moment, begin))
+        };
+        Self((1..=N_CANDIDATES).filter_map(candidate).collect())
+    }
+
+    /// Looks at a session with true values.
+    pub(crate) fn see(&mut self, session: &Session) {
+        self.0.iter_mut().for_each(|candidate| candidate.see(session));
+    }
+
+    /// Returns the latest second that would show everything.
+    pub(crate) fn best(self) -> Option<Candidate> {
+        self.0.into_iter().find(Candidate::shows_everything)
+    }
+}
+
+impl Candidate {
+    fn new(moment: Moment, begin: Timestamp) -> Self {
+        Self {
+            moment,
+            begin,
+            spanning: HashSet::new(),
+            near: HashSet::new(),
+            has_open: false,
+            has_leaver: false,
+            has_comer: false,
+            is_crowded: false,
+        }
+    }
+
+    fn see(&mut self, session: &Session) {
+        let Some(login) = session.login else { return };
+        // The second itself, and the one after it if its end is inclusive.
+        let (first, last) = (self.begin, self.begin + 2 * SECOND_US);
+        let ends_after = |at: Timestamp| session.logout.is_none_or(|logout| logout >= at);
+        if login > last || !ends_after(first - SECOND_US) || self.is_crowded {
+            return;
+        }
+        if self.spanning.len() + self.near.len() >= MAX_SESSIONS {
+            self.is_crowded = true;
+            (self.spanning, self.near) = (HashSet::new(), HashSet::new());
+            return;
+        }
+        if login > first - SECOND_US || !ends_after(last) {
+            self.near.insert(session.key());
+            return;
+        }
+        self.has_open |= session.logout.is_none();
+        self.has_leaver |= !ends_after(first + ZONE_STEP_US);
+        self.has_comer |= login > first - ZONE_STEP_US + SECOND_US;
+        self.spanning.insert(session.key());
+    }
+
+    fn shows_everything(&self) -> bool {
+        self.spanning.len() >= MIN_SPANNING
+            && self.has_open
+            && self.has_leaver
+            && self.has_comer
+            && !self.is_crowded
+    }
+
+    /// Takes a session out of those that the answer must have. False if it must not have it.
+    pub(crate) fn find(&mut self, key: &Key) -> bool {
+        self.spanning.remove(key) || self.near.contains(key)
+    }
+
+    /// Tells whether all were found.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.spanning.is_empty()
+    }
+}
