@@ -342,7 +342,8 @@ pub fn session(id: i64, now: DateTime<Utc>) -> impl Strategy<Value = SessionReco
 
 /// Some sessions, most times with those by which a server can show how it selects.
 pub fn sessions(now: DateTime<Utc>) -> impl Strategy<Value = Vec<SessionRecord>> {
-    let some = (1..14_i64).prop_flat_map(move |n| (0..n).map(|id| session(id, now)).collect::<Vec<_>>());
+    let some =
+        (1..14_i64).prop_flat_map(move |n| (0..n).map(|id| session(id, now)).collect::<Vec<_>>());
     (some, 0..4_u8).prop_map(move |(mut sessions, n)| {
         if n > 0 {
             sessions.extend(crowd(now));
@@ -370,14 +371,19 @@ pub fn switches() -> impl Strategy<Value = Switches> {
         Selection::Activity,
         Selection::StartedOrFinished,
     ]);
-    let unfinished =
-        select(vec![Unfinished::Null, Unfinished::Absent, Unfinished::Null, Unfinished::LastActivity]);
+    let unfinished = select(vec![
+        Unfinished::Null,
+        Unfinished::Absent,
+        Unfinished::Null,
+        Unfinished::LastActivity,
+    ]);
     let order = select(vec![Order::Oldest, Order::Newest, Order::ByUser]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let more = (any::<bool>(), any::<bool>(), any::<bool>());
     (select(zones), offset, selection, unfinished, order, flags, more).prop_map(
         |(time_zone, offset, selection, unfinished, order, flags, more)| {
-            let (fold_is_later, start_is_inclusive, end_is_inclusive, ends, cuts_unfinished) = flags;
+            let (fold_is_later, start_is_inclusive, end_is_inclusive, ends, cuts_unfinished) =
+                flags;
             let (numbers_as_text, gzip, is_elsewhere) = more;
             Switches {
                 time_zone,
@@ -438,6 +444,10 @@ pub fn query() -> impl Strategy<Value = Query> {
     ];
     let conditions = prop::collection::vec(condition(), 0..3);
     let limit = prop::option::weighted(0.15, 1..4_usize);
-    (columns, window(), conditions, limit)
-        .prop_map(|(columns, window, conditions, limit)| Query { columns, window, conditions, limit })
+    (columns, window(), conditions, limit).prop_map(|(columns, window, conditions, limit)| Query {
+        columns,
+        window,
+        conditions,
+        limit,
+    })
 }
