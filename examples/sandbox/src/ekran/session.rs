@@ -92,9 +92,11 @@ impl SessionRecord {
             start.is_none_or(|start| *at >= start) && end.is_none_or(|end| *at <= end)
         };
         let happenings = self.happenings(switches);
-        let is_quiet = switches.selection == Selection::Activity && !happenings.iter().any(within);
-        let is_whole = within(&self.login) && self.logout.is_some_and(|logout| within(&logout));
-        if !is_after_start || !is_before_end || (is_quiet && !is_whole) {
+        // What began after `start` has its begin between the bounds.
+        let is_quiet = switches.selection == Selection::Activity
+            && start.is_some_and(|start| self.login < start)
+            && !happenings.iter().any(within);
+        if !is_after_start || !is_before_end || is_quiet {
             return None;
         }
         let counts = |at: &&DateTime<Utc>| switches.idle == Idle::Elsewhere || within(at);

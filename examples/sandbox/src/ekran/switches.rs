@@ -77,7 +77,8 @@ pub enum Offset {
 pub enum Selection {
     /// Those that overlap; one that is not finished goes on.
     Overlap,
-    /// Those that overlap and in which something happened between the bounds.
+    /// Those that overlap, but of those that began before `start` only the ones in which something
+    /// happened between the bounds.
     Activity,
     /// By the letter, "started or finished after": one that is not finished only if it started then.
     StartedOrFinished,
