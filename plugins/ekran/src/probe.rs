@@ -3,8 +3,9 @@
 //! known, and whether the server, asked for just that second, answers with them.
 //!
 //! That shows three things at once: that a session is selected though nothing happened in it at
-//! that time, that an open one is, and that the server reads bounds in the zone of the connection:
-//! had it asked for another second, a quarter of an hour off or more, someone would be missing.
+//! that time, for then it is shown to begin with the second itself or after it; that an open one
+//! is; and that the server reads bounds in the zone of the connection: had it looked at another
+//! second, a quarter of an hour off or more, someone would be missing.
 
 use std::collections::HashSet;
 
@@ -45,6 +46,10 @@ pub(crate) struct Candidate {
     /// Whether someone was not there yet a quarter of an hour before.
     has_comer: bool,
     is_crowded: bool,
+    /// Whether the answer has a session in which nothing happened in that second.
+    has_silent: bool,
+    /// Whether the answer has a session that it must not have.
+    has_other: bool,
 }
 
 impl Candidates {
@@ -81,6 +86,8 @@ impl Candidate {
             has_leaver: false,
             has_comer: false,
             is_crowded: false,
+            has_silent: false,
+            has_other: false,
         }
     }
 
@@ -115,13 +122,21 @@ impl Candidate {
             && !self.is_crowded
     }
 
-    /// Takes a session out of those that the answer must have. False if it must not have it.
-    pub(crate) fn find(&mut self, key: &Key) -> bool {
-        self.spanning.remove(key) || self.near.contains(key)
+    /// Looks at a session of the answer.
+    pub(crate) fn find(&mut self, session: &Session) {
+        let key = session.key();
+        if self.spanning.remove(&key) {
+            // What happens in the second is what a cut session is shown to begin with.
+            let (begin, end) = (self.begin, self.begin + SECOND_US);
+            self.has_silent |= session.login.is_some_and(|login| login == begin || login > end);
+        } else if !self.near.contains(&key) {
+            self.has_other = true;
+        }
     }
 
-    /// Tells whether all were found.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.spanning.is_empty()
+    /// Tells whether the server selects as it should; `None` if all that were found were busy.
+    pub(crate) fn verdict(&self) -> Option<bool> {
+        let has_all = self.spanning.is_empty() && !self.has_other;
+        (!has_all || self.has_silent).then_some(has_all)
     }
 }

@@ -149,11 +149,9 @@ impl Run<'_> {
     /// Asks for one second of which all sessions are known.
     fn prove(&mut self, candidates: Candidates) -> Result<()> {
         let Some(mut candidate) = candidates.best() else { return Ok(()) };
-        let mut has_others = false;
-        self.each(&candidate.moment.request(), &mut |session| {
-            has_others |= !candidate.find(&session.key());
-        })?;
-        self.learned.selects_by_overlap = Some(candidate.is_complete() && !has_others);
+        let second = candidate.moment.request();
+        self.each(&second, &mut |session| candidate.find(&session))?;
+        self.learned.selects_by_overlap = candidate.verdict();
         Ok(())
     }
 

@@ -216,6 +216,15 @@ fn crowd() -> Vec<Value> {
     ]
 }
 
+/// The same as they are shown in that second, in which nothing happens.
+fn cut() -> Vec<Value> {
+    let login = |mut record: Value| {
+        record["loginDate"] = json!("2026-03-10T11:45:00.000+01:00");
+        record
+    };
+    crowd().into_iter().map(login).collect()
+}
+
 /// Scans all sessions, and returns what was learned of the answer to the one second.
 fn learn(all: Vec<Value>, second: Vec<Value>) -> (Vec<String>, Option<Value>) {
     let host = connect(json!({"time_zone": "Europe/Berlin"}));
@@ -227,18 +236,28 @@ fn learn(all: Vec<Value>, second: Vec<Value>) -> (Vec<String>, Option<Value>) {
 
 #[test]
 fn a_second_with_just_the_right_sessions_shows_all() {
-    let (lines, learned) = learn(crowd(), crowd());
+    let (lines, learned) = learn(crowd(), cut());
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(learned, Some(json!({"selects_by_overlap": true, "has_open": true})));
 }
 
 #[test]
 fn a_second_with_other_sessions_shows_that_bounds_do_not_fit() {
-    let mut more = crowd();
+    let mut more = cut();
     more.push(record(4, "10 11:00:00", None));
     let refuted = Some(json!({"selects_by_overlap": false, "has_open": true}));
-    assert_eq!(learn(crowd(), crowd()[1..].to_vec()).1, refuted, "one is missing");
+    assert_eq!(learn(crowd(), cut()[1..].to_vec()).1, refuted, "one is missing");
     assert_eq!(learn(crowd(), more).1, refuted, "one is too much");
+}
+
+#[test]
+fn a_second_in_which_all_were_busy_shows_nothing() {
+    let mut busy = cut();
+    for record in &mut busy {
+        record["loginDate"] = json!("2026-03-10T11:45:00.500+01:00");
+    }
+    let learned = learn(crowd(), busy).1;
+    assert_eq!(learned, Some(json!({"selects_by_overlap": null, "has_open": true})));
 }
 
 #[test]
