@@ -53,6 +53,7 @@ pub mod error;
 pub mod export;
 pub mod filters;
 pub mod host;
+pub mod proto;
 pub mod provider;
 pub mod rows;
 pub mod table;

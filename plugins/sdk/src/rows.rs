@@ -45,25 +45,43 @@ pub struct Rows<'host> {
 pub struct Page {
     /// How many records it held.
     pub n_records: usize,
+    /// Whether the list of records was there at all; see [`Rows::decode_sparse`].
+    pub has_list: bool,
     /// Its other fields.
     pub fields: Map<String, Value>,
     request: String,
 }
 
 impl Page {
-    /// Returns the text of a field, such as a cursor; `None` if it is missing, null or empty.
+    /// Returns the text of a field, such as a cursor, by its keys joined by dots; `None` if it, or
+    /// an object on the way to it, is missing, null or empty.
     ///
     /// # Errors
     /// `bad_answer` if it is something else.
-    pub fn text(&self, name: &str) -> Result<Option<&str>> {
-        match self.fields.get(name) {
+    pub fn text(&self, path: &str) -> Result<Option<&str>> {
+        let (outer, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut members = &self.fields;
+        for key in outer.split('.').filter(|key| !key.is_empty()) {
+            members = match members.get(key) {
+                None | Some(Value::Null) => return Ok(None),
+                Some(Value::Object(members)) => members,
+                Some(_) => return Err(self.no_text(path)),
+            };
+        }
+        match members.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err(Error::bad_answer(format!(
-                "the answer to `{}` has no text in `{name}`",
-                self.request
-            ))),
+            Some(_) => Err(self.no_text(path)),
         }
+    }
+
+    /// Returns the page if it had a list of records.
+    fn with_list(self, records: &str) -> Result<Self> {
+        if self.has_list { Ok(self) } else { Err(no_list(&self.request, records)) }
+    }
+
+    fn no_text(&self, path: &str) -> Error {
+        Error::bad_answer(format!("the answer to `{}` has no text in `{path}`", self.request))
     }
 }
 
@@ -97,10 +115,20 @@ impl<'host> Rows<'host> {
     /// # Errors
     /// A status other than 2xx; `bad_answer`; that the host wants no more rows.
     pub fn decode(&mut self, response: Response<'_>, records: &str) -> Result<Page> {
+        self.decode_sparse(response, records)?.with_list(records)
+    }
+
+    /// Reads the records of an answer that may lack their list, as protobuf's JSON leaves out what
+    /// is empty. [`Page::has_list`] tells; a plugin then has to make sure that the answer is what
+    /// it should be, for any other JSON object has no such list either.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), but for a list that is missing.
+    pub fn decode_sparse(&mut self, response: Response<'_>, records: &str) -> Result<Page> {
         let response = response.success()?;
         let request = response.request().to_owned();
         if response.body_len() <= WHOLE_BODY_BYTES {
-            return self.decode_text(&request, &response.text()?, records);
+            return self.read_text(&request, &response.text()?, records);
         }
         let mut reader = response.reader();
         let mut json = serde_json::Deserializer::from_reader(BufReader::new(&mut reader));
@@ -116,6 +144,10 @@ impl<'host> Rows<'host> {
     /// # Errors
     /// `bad_answer`; that the host wants no more rows.
     pub fn decode_text(&mut self, request: &str, text: &str, records: &str) -> Result<Page> {
+        self.read_text(request, text, records)?.with_list(records)
+    }
+
+    fn read_text(&mut self, request: &str, text: &str, records: &str) -> Result<Page> {
         let mut json = serde_json::Deserializer::from_str(text);
         let parsed = self.walk(&mut json, records).and_then(|page| json.end().map(|()| page));
         self.finish_page(request, records, parsed)
@@ -127,7 +159,7 @@ impl<'host> Rows<'host> {
     /// `bad_answer`; that the host wants no more rows.
     pub fn decode_value(&mut self, request: &str, document: Value, records: &str) -> Result<Page> {
         let parsed = self.walk(document, records);
-        self.finish_page(request, records, parsed)
+        self.finish_page(request, records, parsed)?.with_list(records)
     }
 
     /// Returns the report of a scan that went well, with a note on what was read differently.
@@ -166,12 +198,10 @@ impl<'host> Rows<'host> {
         parsed: serde_json::Result<Page>,
     ) -> Result<Page> {
         match parsed {
-            Ok(page) if self.sink.has_list() => {
+            Ok(page) => {
                 self.sink.flush()?;
-                Ok(Page { n_records: self.sink.n_records(), request: request.to_owned(), ..page })
-            }
-            Ok(_) => {
-                Err(Error::bad_answer(format!("the answer to `{request}` has no list `{records}`")))
+                let (n_records, has_list) = (self.sink.n_records(), self.sink.has_list());
+                Ok(Page { n_records, has_list, request: request.to_owned(), ..page })
             }
             Err(error) => Err(self.failure(request, records, &error)),
         }
@@ -182,11 +212,12 @@ impl<'host> Rows<'host> {
             return interrupt;
         }
         let Some(problem) = self.sink.problem.take() else {
-            return Error::bad_answer(if error.is_data() {
-                format!("the answer to `{request}` has no list `{records}`")
-            } else {
-                format!("the answer to `{request}` is no JSON: {error}")
-            });
+            return match error.is_data() {
+                true => no_list(request, records),
+                false => {
+                    Error::bad_answer(format!("the answer to `{request}` is no JSON: {error}"))
+                }
+            };
         };
         let dot = if problem.path.is_empty() { "" } else { "." };
         let path = format!("{records}[{}]{dot}{}", self.sink.n_records(), problem.path);
@@ -196,6 +227,10 @@ impl<'host> Rows<'host> {
         );
         WireError { column: problem.column, ..WireError::new(Reason::BadAnswer, message) }.into()
     }
+}
+
+fn no_list(request: &str, records: &str) -> Error {
+    Error::bad_answer(format!("the answer to `{request}` has no list `{records}`"))
 }
 
 /// Returns a column by its name.

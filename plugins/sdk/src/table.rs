@@ -138,6 +138,19 @@ pub struct Column {
     pub(crate) wire: message::Column,
     pub(crate) path: String,
     pub(crate) us_per_unit: i64,
+    pub(crate) reading: Reading,
+}
+
+/// How a value is read, where its type does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As its type says.
+    #[default]
+    Plain,
+    /// Text, in upper case.
+    UpperCase,
+    /// A duration as protobuf writes it.
+    ProtoDuration,
 }
 
 impl Column {
@@ -148,7 +161,7 @@ impl Column {
             nullable: true,
             ..Default::default()
         };
-        Self { wire, path: path.to_owned(), us_per_unit: 1 }
+        Self { wire, path: path.to_owned(), us_per_unit: 1, reading: Reading::Plain }
     }
 
     /// Declares text; a JSON number is taken as its digits.
@@ -170,6 +183,12 @@ impl Column {
     /// Declares a duration that the provider gives in milliseconds.
     pub fn millis(name: &str, path: &str) -> Self {
         Self { us_per_unit: 1000, ..Self::new(name, path, ColumnType::Duration) }
+    }
+
+    /// Declares a duration that the provider gives as protobuf does in JSON, such as `3.500s`.
+    pub fn proto_duration(name: &str, path: &str) -> Self {
+        let column = Self::new(name, path, ColumnType::Duration);
+        Self { reading: Reading::ProtoDuration, ..column }
     }
 
     /// Declares a whole number; one written as text is taken too.
@@ -230,6 +249,13 @@ impl Column {
     #[must_use]
     pub fn lookup(mut self) -> Self {
         self.wire.lookup = true;
+        self
+    }
+
+    /// Says that its text is turned to upper case, whatever the provider's case.
+    #[must_use]
+    pub fn upper_case(mut self) -> Self {
+        self.reading = Reading::UpperCase;
         self
     }
 

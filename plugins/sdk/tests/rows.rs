@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sessionql_plugin_sdk::message::{HttpRequest, Manifest, Pattern, Report, Request, ScanRequest};
 use sessionql_plugin_sdk::testing::{FakeHost, Reply, Scan};
 use sessionql_plugin_sdk::{
-    ClosedEnd, Column, ErrorDocument, Host, Options, Provider, Result, Table, export_provider,
+    ClosedEnd, Column, ErrorDocument, Host, Level, Options, Provider, Result, Table,
+    export_provider,
 };
 
 /// Reads `/items`, whose records are where the slice says.
@@ -36,6 +37,8 @@ fn items() -> Table {
             Column::int64("n", "n"),
             Column::float64("share", "share"),
             Column::bool("flag", "flag"),
+            Column::text("loud", "loud").upper_case(),
+            Column::proto_duration("lasted", "lasted"),
             Column::text_list("tags", "tags"),
             Column::json("meta", "meta"),
             Column::json("raw", "").hidden(),
@@ -60,7 +63,14 @@ impl Provider for Items {
         let path = scan.slice.as_str().unwrap_or("items");
         let table = items();
         let mut rows = table.rows(host, &scan.request)?;
-        rows.decode(host.http(&HttpRequest::get("/items"))?, path)?;
+        let response = host.http(&HttpRequest::get("/items"))?;
+        if let Some(path) = path.strip_prefix("sparse ") {
+            let page = rows.decode_sparse(response, path)?;
+            let next = page.text("meta.next")?.unwrap_or("none");
+            host.log(Level::Info, &format!("next {next}, list {}", page.has_list))?;
+        } else {
+            rows.decode(response, path)?;
+        }
         rows.report()
     }
 }
@@ -300,4 +310,51 @@ fn refusals_and_unknown_columns_are_errors() {
     let unknown = host.scan(&request(&["colour"]), &Value::Null, |_| Reply::status(200, ""));
     assert_eq!(unknown.error_messages(), ["table `items` has no column `colour`"]);
     assert!(unknown.requests.is_empty());
+}
+
+#[test]
+fn protobufs_durations_are_read() {
+    let lasted = |text: &str| json!([{"id": "a", "lasted": text}]);
+    assert_eq!(rows(&["lasted"], &lasted("3.500s")), json!([[3_500_000]]));
+    assert_eq!(rows(&["lasted"], &lasted("-0.000001999s")), json!([[-1]]));
+    for (value, found) in [(json!("3.5"), "text that is no duration"), (json!(3), "a number")] {
+        let message = error(&["lasted"], &json!([{"id": "a", "lasted": value}]));
+        let due = "where a duration such as `3.5s` is due";
+        assert_eq!(
+            message,
+            format!("the answer to `GET /items` has {found} at `items[0].lasted`, {due}")
+        );
+    }
+}
+
+#[test]
+fn text_can_be_turned_to_upper_case() {
+    let records =
+        json!([{"id": "a", "loud": "active"}, {"id": "b", "loud": "MIXED Case"}, {"id": "c"}]);
+    assert_eq!(rows(&["loud"], &records), json!([["ACTIVE"], ["MIXED CASE"], [null]]));
+}
+
+#[test]
+fn a_list_that_may_be_missing_is_no_rows() {
+    let sparse = |body: &str| scan_text(&["id"], "sparse items", body);
+    for (body, line) in [
+        ("{}", "next none, list false"),
+        (r#"{"meta": null}"#, "next none, list false"),
+        (r#"{"meta": {"next": "p2"}}"#, "next p2, list false"),
+        (r#"{"items": [], "meta": {"next": ""}}"#, "next none, list true"),
+    ] {
+        let scan = sparse(body);
+        assert_eq!((scan.error_messages(), scan.rows().len()), (Vec::new(), 0), "{body}");
+        assert_eq!(scan.lines, [line], "{body}");
+    }
+    for (body, message) in [
+        (r#"{"items": {}}"#, "has no list `items`"),
+        (r#"{"items": null}"#, "has no list `items`"),
+        ("[]", "has no list `items`"),
+        (r#"{"meta": "p2"}"#, "has no text in `meta.next`"),
+        (r#"{"meta": {"next": 2}}"#, "has no text in `meta.next`"),
+    ] {
+        let messages = sparse(body).error_messages();
+        assert_eq!(messages, [format!("the answer to `GET /items` {message}")], "{body}");
+    }
 }

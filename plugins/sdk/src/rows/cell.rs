@@ -11,7 +11,8 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use serde_json::Value;
 use sessionql_plugin_abi::message::ColumnType;
 
-use crate::table::Column;
+use crate::proto;
+use crate::table::{Column, Reading};
 use crate::time::Timestamp;
 
 /// A value in a record.
@@ -38,6 +39,7 @@ pub(super) struct Cell {
     pub(super) column_type: ColumnType,
     pub(super) is_nullable: bool,
     us_per_unit: i64,
+    reading: Reading,
     values: Values,
 }
 
@@ -68,6 +70,7 @@ impl Cell {
             column_type: column.wire.column_type,
             is_nullable: column.wire.nullable,
             us_per_unit: column.us_per_unit,
+            reading: column.reading,
             values,
         }
     }
@@ -89,6 +92,9 @@ impl Cell {
     /// Says what the column takes, as a noun.
     pub(super) fn expected(&self) -> &'static str {
         match self.column_type {
+            ColumnType::Duration if self.reading == Reading::ProtoDuration => {
+                "a duration such as `3.5s`"
+            }
             ColumnType::Text => "text",
             ColumnType::Json => "JSON",
             ColumnType::Timestamp => "an RFC 3339 instant",
@@ -98,6 +104,11 @@ impl Cell {
             ColumnType::Bool => "true or false",
             ColumnType::TextList => "a list of text",
         }
+    }
+
+    /// Tells whether text is turned to upper case before it is looked at.
+    pub(super) fn is_upper_case(&self) -> bool {
+        self.reading == Reading::UpperCase
     }
 
     /// Returns the number of values.
@@ -147,6 +158,9 @@ impl Cell {
     pub(super) fn int(&self, found: &Found<'_>) -> Option<Result<i64, Mismatch>> {
         match self.column_type {
             ColumnType::Timestamp => Some(instant(found)),
+            ColumnType::Duration if self.reading == Reading::ProtoDuration => {
+                Some(proto_duration(found))
+            }
             ColumnType::Duration | ColumnType::Int64 => Some(self.scaled(found)),
             _ => None,
         }
@@ -206,6 +220,11 @@ fn int_array(column_type: ColumnType, array: Int64Array) -> ArrayRef {
 fn instant(found: &Found<'_>) -> Result<i64, Mismatch> {
     let Found::Text(text) = found else { return Err(found.noun()) };
     Timestamp::parse(text).map(|instant| instant.0).ok_or("text that is no instant")
+}
+
+fn proto_duration(found: &Found<'_>) -> Result<i64, Mismatch> {
+    let Found::Text(text) = found else { return Err(found.noun()) };
+    proto::parse_duration(text).ok_or("text that is no duration")
 }
 
 fn float(found: Found<'_>) -> Result<f64, Mismatch> {

@@ -97,6 +97,14 @@ impl<'host> Sink<'host> {
         if cell.len() > self.n_rows {
             return true;
         }
+        let upper;
+        let found = match found {
+            Found::Text(text) if cell.is_upper_case() => {
+                upper = text.to_uppercase();
+                Found::Text(&upper)
+            }
+            found => found,
+        };
         if let (Some(rule), Found::Text(text)) = (&mut self.end_rule, &found) {
             rule.see_text(index, text);
         }
