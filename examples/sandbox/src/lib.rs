@@ -8,6 +8,7 @@ pub mod clock;
 pub mod company;
 pub mod ekran;
 pub mod faults;
+pub mod formal;
 pub mod message;
 pub mod openvpn;
 pub mod record;
@@ -47,6 +48,8 @@ pub struct Sandbox {
     pub openvpn: openvpn::Emulator,
     /// Ekran System.
     pub ekran: ekran::Emulator,
+    /// Formal.
+    pub formal: formal::Emulator,
 }
 
 impl Sandbox {
@@ -59,11 +62,14 @@ impl Sandbox {
         let openvpn = openvpn::Emulator::start(openvpn::Options::seeded(seed, clock.clone()))?;
         let ekran = ekran::Emulator::start(ekran::Options::seeded(seed, clock))?;
         Ok(Self { openvpn, ekran })
+        let formal = formal::Emulator::start(formal::Options::seeded(seed, clock.clone()))?;
+        Ok(Self { openvpn, formal })
     }
 
     /// Returns a configuration with a connection to each emulator.
     pub fn config_toml(&self) -> String {
         [openvpn_toml(&self.openvpn), ekran_toml(&self.ekran)].join("\n")
+        [openvpn_toml(&self.openvpn), formal_toml(&self.formal)].join("\n")
     }
 
     /// Writes `config.toml` into a directory, readable by its owner alone since it holds secrets. Returns its path.
@@ -102,6 +108,11 @@ pub fn ekran_toml(emulator: &ekran::Emulator) -> String {
     format!(
         "[connections.ekran]\nplugin = \"ekran\"\nbase_url = {base_url:?}\n\
          time_zone = {time_zone:?}\n{auth}"
+/// Returns the part of a configuration that connects `formal` to an emulator.
+pub fn formal_toml(emulator: &formal::Emulator) -> String {
+    let (base_url, api_key) = (emulator.base_url(), emulator.api_key());
+    format!(
+        "[connections.formal]\nplugin = \"formal\"\nbase_url = {base_url:?}\napi_key = {api_key:?}\n"
     )
 }
 

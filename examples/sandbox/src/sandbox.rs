@@ -13,10 +13,13 @@ use sessionql_sandbox::openvpn::{
 use sessionql_sandbox::{Clock, ekran, ekran_toml, openvpn_toml, write_config};
 
 /// Emulates the providers with the sessions of an imaginary company. Port and switches are those of OpenVPN CloudConnexa.
+use sessionql_sandbox::{Clock, formal, formal_toml, openvpn_toml, write_config};
+
+/// Emulates OpenVPN CloudConnexa and Formal with the sessions of an imaginary company.
 #[derive(Debug, Parser)]
 #[command(name = "sandbox")]
 struct Command {
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1 of OpenVPN, and the next one of Formal; 0 takes free ones
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Chooses the sample data
@@ -129,6 +132,11 @@ fn main() -> io::Result<()> {
     let emulator = Emulator::start(options)?;
     let ekran = ekran::Emulator::start(ekran::Options::seeded(command.seed, clock))?;
     let config = [openvpn_toml(&emulator), ekran_toml(&ekran)].join("\n");
+    let formal = formal::Emulator::start(formal::Options {
+        port: if command.port == 0 { 0 } else { command.port.saturating_add(1) },
+        ..formal::Options::seeded(command.seed, clock)
+    })?;
+    let config = [openvpn_toml(&emulator), formal_toml(&formal)].join("\n");
 
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "OpenVPN CloudConnexa: {n_sessions} sessions\n")?;
@@ -137,6 +145,9 @@ fn main() -> io::Result<()> {
     writeln!(stdout, "client secret  {}\n", emulator.client_secret())?;
     writeln!(stdout, "Ekran System: {} sessions\n", ekran.sessions().len())?;
     writeln!(stdout, "base URL       {}\n\n{config}", ekran.base_url())?;
+    writeln!(stdout, "Formal: {} sessions\n", formal.sessions().len())?;
+    writeln!(stdout, "base URL       {}", formal.base_url())?;
+    writeln!(stdout, "API key        {}\n\n{config}", formal.api_key())?;
     if let Some(dir) = &command.write_config {
         writeln!(stdout, "written to {}", write_config(dir, &config)?.display())?;
     }
