@@ -1,0 +1,220 @@
+//! Holds what a scan sends page by page and id by id, and when it gives up.
+
+#![expect(clippy::unwrap_used, reason = "helpers of a test may fail")]
+
+mod support;
+
+use serde_json::{Value, json};
+use sessionql_plugin_sdk::message::{HttpRequest, Request};
+use sessionql_plugin_sdk::testing::{FakeHost, Reply, Scan};
+
+use support::{connect, id, line, range, request};
+
+/// Scans the one slice of a plan.
+fn scan(host: &FakeHost, request: &Request, server: impl FnMut(&HttpRequest) -> Reply) -> Scan {
+    let (_, mut scans) = host.run(request, server).unwrap();
+    assert_eq!(scans.len(), 1);
+    scans.remove(0)
+}
+
+fn list(server: impl FnMut(&HttpRequest) -> Reply) -> Scan {
+    scan(&connect(json!({})), &request(json!([])), server)
+}
+
+fn look_up(ids: &[&str], server: impl FnMut(&HttpRequest) -> Reply) -> Scan {
+    scan(&connect(json!({})), &request(json!([id(ids)])), server)
+}
+
+fn page(ids: &[&str], next: Value) -> Reply {
+    let sessions: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
+    Reply::json(&json!({"sessions": sessions, "listMetadata": {"count": 2, "nextCursor": next}}))
+}
+
+fn message(request: &HttpRequest) -> Value {
+    serde_json::from_str(request.body.as_ref().unwrap()).unwrap()
+}
+
+fn error(status: u16, code: &str) -> Reply {
+    Reply::status(status, json!({"code": code, "message": "so it is"}).to_string())
+}
+
+#[test]
+fn pages_repeat_all_filters_and_end_without_a_cursor() {
+    for end in [json!(null), json!("")] {
+        let request = request(json!([range("start", Some("09 10:00:00"), None)]));
+        let scan = scan(&connect(json!({})), &request, |request| {
+            match message(request)["cursor"].as_str() {
+                None => page(&["a", "b"], json!("b")),
+                // Protobuf's JSON leaves out a list that is empty.
+                Some("b") => Reply::json(&json!({"listMetadata": {"nextCursor": "c"}})),
+                _ => page(&["d"], end.clone()),
+            }
+        });
+        let first = r#"ListSessionsV2 {"limit":1000,"startTimestamp":"2026-03-09T09:58:59Z""#;
+        let sent: Vec<_> = scan.requests.iter().map(line).collect();
+        let expected = [
+            format!("{first}}}"),
+            format!(r#"{first},"cursor":"b"}}"#),
+            format!(r#"{first},"cursor":"c"}}"#),
+        ];
+        assert_eq!(sent, expected);
+        assert_eq!(json!(scan.rows()), json!([["a"], ["b"], ["d"]]));
+        let report = scan.outcome.unwrap();
+        assert_eq!(report.gaps, []);
+        assert_eq!(
+            report.notes,
+            [
+                "3 pages were read; if the API sorts by activity, a session that moved meanwhile may be missing"
+            ]
+        );
+    }
+}
+
+#[test]
+fn one_page_needs_no_note_and_no_more_do_many_if_their_order_is_known() {
+    let of_one = list(|_| page(&["a"], json!(null)));
+    assert_eq!(of_one.outcome, Ok(Default::default()));
+    let of_two = scan(&connect(json!({"timestamp_is": "start"})), &request(json!([])), |request| {
+        match message(request)["cursor"].as_str() {
+            None => page(&["a"], json!("a")),
+            Some(_) => page(&["b"], json!(null)),
+        }
+    });
+    assert_eq!((of_two.requests.len(), of_two.outcome), (2, Ok(Default::default())));
+}
+
+#[test]
+fn an_answer_without_sessions_is_an_empty_page_only_if_it_looks_like_one() {
+    for body in [json!({}), json!({"listMetadata": {}}), json!({"listMetadata": {}, "took": 3})] {
+        let scan = list(|_| Reply::json(&body));
+        assert_eq!((scan.rows().len(), scan.outcome), (0, Ok(Default::default())), "{body}");
+    }
+    let about = "the answer to `POST /core.v1.SessionsService/ListSessionsV2` has";
+    for (body, what) in [
+        (json!({"error": "no such page"}), "neither `sessions` nor `listMetadata`"),
+        (json!({"listMetadata": null, "x": 1}), "neither `sessions` nor `listMetadata`"),
+        (json!({"sessions": null}), "no list `sessions`"),
+        (json!({"sessions": {"id": "a"}}), "no list `sessions`"),
+        (json!([]), "no list `sessions`"),
+        (
+            json!({"sessions": [], "listMetadata": {"nextCursor": 5}}),
+            "no text in `listMetadata.nextCursor`",
+        ),
+        (json!({"sessions": [{"id": "a"}, {}]}), "nothing at `sessions[1].id`, where text is due"),
+    ] {
+        let scan = list(|_| Reply::json(&body));
+        assert_eq!(scan.error_messages(), [format!("{about} {what}")]);
+        assert_eq!(scan.outcome.unwrap_err().errors[0].code.as_str(), "bad_answer");
+    }
+}
+
+#[test]
+fn cursors_in_a_circle_are_an_error() {
+    for circle in [vec!["a"], vec!["a", "b"]] {
+        let mut cursors = circle.iter().cycle();
+        let scan = list(|_| page(&["x"], json!(cursors.next())));
+        assert_eq!(scan.requests.len(), circle.len() + 1);
+        let error = scan.outcome.unwrap_err().errors.remove(0);
+        assert_eq!(error.code.as_str(), "bad_answer");
+        assert!(error.message.ends_with("repeats the cursor of an earlier page"));
+    }
+}
+
+#[test]
+fn stop_sends_nothing_more() {
+    let (host, request) = (connect(json!({})), request(json!([])));
+    let slice = host.plan(&request).unwrap().slices.remove(0);
+    let scan = host.scan_until(1, &request, &slice, |_| page(&["a"], json!("next")));
+    assert_eq!((scan.requests.len(), scan.rows().len(), scan.code), (1, 1, 0));
+}
+
+#[test]
+fn a_session_is_kept_only_under_the_very_id_that_was_asked_for() {
+    let scan = look_up(&["a", "B", "b", "7"], |request| {
+        let message = message(request);
+        let id = message["sessionId"].as_str().unwrap();
+        match id {
+            "7" => Reply::json(&json!({"session": {"id": "\u{37}"}})),
+            id => Reply::json(&json!({"session": {"sessionStatus": "x", "id": id.to_lowercase()}})),
+        }
+    });
+    assert_eq!(scan.requests.len(), 4);
+    assert_eq!(json!(scan.rows()), json!([["a"], ["b"], ["7"]]));
+    assert_eq!(scan.outcome, Ok(Default::default()));
+}
+
+#[test]
+fn the_record_of_a_look_up_is_read_as_it_came() {
+    let record = r#"{ "id":"a",  "sessionStatus":"active","x":1.50 }"#;
+    let mut request = request(json!([id(&["a"])]));
+    request.columns = vec!["status".to_owned(), "raw".to_owned()];
+    let body = format!(r#"{{"session": {record}}}"#);
+    let scan = scan(&connect(json!({})), &request, |_| Reply::status(200, body.clone()));
+    assert_eq!(json!(scan.rows()), json!([["ACTIVE", record]]));
+}
+
+#[test]
+fn what_the_service_does_not_find_is_no_row_whatever_the_status() {
+    for status in [404, 400, 412] {
+        let scan = look_up(&["a", "b"], |request| match message(request)["sessionId"].as_str() {
+            Some("a") => error(status, "not_found"),
+            _ => Reply::json(&json!({"session": {"id": "b"}})),
+        });
+        assert_eq!(json!(scan.rows()), json!([["b"]]));
+        assert_eq!(scan.outcome, Ok(Default::default()));
+    }
+}
+
+#[test]
+fn a_404_that_is_not_the_services_is_an_error() {
+    for body in ["404 page not found", "", "{}", r#"{"message": "not_found"}"#, r#"{"code": 404}"#]
+    {
+        let error = look_up(&["a"], |_| Reply::status(404, body)).outcome.unwrap_err();
+        assert_eq!(error.errors[0].code.as_str(), "provider_error", "{body}");
+        assert!(error.errors[0].hint.as_ref().unwrap().contains("base_url"), "{body}");
+    }
+    // Nor is a listing that is not found an empty one.
+    assert!(list(|_| error(404, "not_found")).outcome.is_err());
+}
+
+#[test]
+fn answers_to_a_look_up_of_another_shape_are_errors() {
+    let about = "the answer to `POST /core.v1.SessionsService/GetSession` has";
+    for (body, what) in [
+        ("{}", "no `session`"),
+        (r#"{"session": null}"#, "no `session`"),
+        ("[]", "no `session`"),
+        (r#"{"session": {}}"#, "nothing at `session[0].id`, where text is due"),
+        (
+            r#"{"session": {"id": "a", "startTime": 5}}"#,
+            "a number at `session[0].startTime`, where an RFC 3339 instant is due",
+        ),
+    ] {
+        let mut request = request(json!([id(&["a"])]));
+        request.columns.push("start".to_owned());
+        let scan = scan(&connect(json!({})), &request, |_| Reply::status(200, body));
+        assert_eq!(scan.error_messages(), [format!("{about} {what}")]);
+    }
+}
+
+#[test]
+fn errors_are_told_by_their_code() {
+    let list = "`POST /core.v1.SessionsService/ListSessionsV2` answered";
+    for (status, body, code, message) in [
+        (
+            400,
+            r#"{"code":"invalid_argument","message":"limit: must be"}"#,
+            "provider_error",
+            "`invalid_argument`: limit: must be",
+        ),
+        (403, r#"{"code":"permission_denied"}"#, "auth", "`permission_denied`"),
+        (400, r#"{"code":"unauthenticated","message":"who?"}"#, "auth", "`unauthenticated`: who?"),
+        (403, r#"{"code":"failed_precondition"}"#, "provider_error", "`failed_precondition`"),
+        (403, "<p>", "auth", "403: <p>"),
+        (418, "", "provider_error", "418: without a word"),
+    ] {
+        let error = self::list(|_| Reply::status(status, body)).outcome.unwrap_err();
+        assert_eq!(error.errors[0].message, format!("{list} {message}"));
+        assert_eq!(error.errors[0].code.as_str(), code, "{body}");
+    }
+}
