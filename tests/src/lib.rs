@@ -6,6 +6,7 @@
 
 pub mod model;
 pub mod ekran;
+pub mod formal;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

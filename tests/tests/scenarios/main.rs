@@ -5,6 +5,7 @@
 //! `sessions`: the union over all connections. `engine`: what holds of every query.
 //! `plugins`: the wall. `c_plugin`: the example in C. `program`: the binary.
 //! `ekran`: rows, requests, faults and random queries of that provider.
+//! `formal`: all of that for the provider of that name.
 //! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
 //! `explain`: what EXPLAIN promises. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
 //! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall. `program`: the binary.
@@ -24,6 +25,8 @@ mod ekran;
 mod engine;
 mod explain;
 mod local_tables;
+mod formal;
+mod model;
 mod openvpn_faults;
 mod openvpn_model;
 mod openvpn_requests;
