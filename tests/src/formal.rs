@@ -366,32 +366,27 @@ impl Question {
         begins && lasts
     }
 
-    /// Tells whether a row from before `horizon` may be missing although no gap says so: the
-    /// question asks for no time back there.
-    pub fn may_lack(&self, row: &Shown, horizon: DateTime<Utc>) -> bool {
-        let bound = |is_lower: bool, of_end: bool| {
-            let of_window = if is_lower { self.window.0 } else { self.window.1 };
-            let of_conditions =
-                self.conditions.iter().filter_map(move |condition| match condition {
-                    Condition::Time { is_end, op, ms } if *is_end == of_end => {
-                        let ops = if is_lower { [">", ">=", "="] } else { ["<", "<=", "="] };
-                        ops.contains(op).then_some(*ms)
-                    }
-                    _ => None,
-                });
-            // A lower bound of a window is one on ends, an upper one is one on starts.
-            let of_window = of_window.filter(|_| of_end == is_lower);
-            of_conditions.chain(of_window).map(ago).collect::<Vec<_>>()
+    /// Tells whether rows from before `horizon` may be missing although no gap says so: the question
+    /// asks for no time back there.
+    pub fn may_lack(&self, horizon: DateTime<Utc>) -> bool {
+        let bounds = |of_end: bool, ops: [&'static str; 3]| {
+            self.conditions.iter().filter_map(move |condition| match condition {
+                Condition::Time { is_end, op, ms } if *is_end == of_end && ops.contains(op) => {
+                    Some(ago(*ms))
+                }
+                _ => None,
+            })
         };
-        let is_asked_back = bound(true, true).iter().any(|since| *since < horizon);
-        let has_lower = !bound(true, true).is_empty();
-        let mut untils = bound(false, false);
-        untils.extend(bound(false, true));
-        let is_asked_before = !has_lower && untils.iter().any(|until| *until < horizon);
-        row.start.is_some_and(|start| start < horizon)
-            && bound(true, false).is_empty()
-            && !is_asked_back
-            && !is_asked_before
+        let (lower, upper) = ([">", ">=", "="], ["<", "<=", "="]);
+        let has_start = bounds(false, lower).next().is_some();
+        let open_since = bounds(true, lower).chain(self.window.0.map(ago)).max();
+        let until =
+            bounds(false, upper).chain(bounds(true, upper)).chain(self.window.1.map(ago)).min();
+        let is_asked_back = match open_since {
+            Some(since) => since < horizon,
+            None => until.is_some_and(|until| until < horizon),
+        };
+        !has_start && !is_asked_back
     }
 }
 

@@ -27,7 +27,13 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
         }
         Slice::Lookup { ids } => {
             for id in &ids {
-                look_up(host, id, &mut rows)?;
+                if let Looked::Another = look_up(host, id, &mut rows)? {
+                    let n_pages = list(host, &Listing::all(settings), &mut rows)?;
+                    note = Some(format!(
+                        "the API answered with another session than the one that was asked for, so all were read ({n_pages} pages)"
+                    ));
+                    break;
+                }
             }
         }
     }
@@ -81,27 +87,36 @@ struct Found<'a> {
     session: Option<&'a RawValue>,
 }
 
+/// What a look-up tells of the session that was asked for.
+enum Looked {
+    /// There it is, or there is none.
+    Up,
+    /// Nothing, for the API answered with another one: it compares ids in its own way, and there may
+    /// well be one with the very id besides.
+    Another,
+}
+
 /// Reads the session with an id, if there is one.
-fn look_up(host: &Host<'_>, id: &str, rows: &mut Rows<'_>) -> Result<()> {
-    let response =
-        match host.http(&crate::call(crate::GET, &json!({ "sessionId": id })))?.accepted()? {
-            Ok(response) => response,
-            Err(refusal) if refusal::is_not_found(&refusal) => return Ok(()),
-            Err(refusal) => return Err(refusal::error(refusal).into()),
-        };
+fn look_up(host: &Host<'_>, id: &str, rows: &mut Rows<'_>) -> Result<Looked> {
+    let request = crate::call(crate::GET, &json!({ "sessionId": id }));
+    let response = match host.http(&request)?.accepted()? {
+        Ok(response) => response,
+        Err(refusal) if refusal::is_not_found(&refusal) => return Ok(Looked::Up),
+        Err(refusal) => return Err(refusal::error(refusal).into()),
+    };
     let request = response.request().to_owned();
     let text = response.text()?;
     let found = serde_json::from_str::<Found<'_>>(&text).ok().and_then(|found| found.session);
     let Some(session) = found else {
         return Err(Error::bad_answer(format!("the answer to `{request}` has no `session`")));
     };
-    let is_another = serde_json::from_str::<Value>(session.get())
+    let found_id = serde_json::from_str::<Value>(session.get())
         .ok()
-        .and_then(|session| session.get("id")?.as_str().map(|found| found != id));
-    // The API may compare ids in its own way; SQL compares every byte.
-    if is_another == Some(true) {
-        return Ok(());
+        .and_then(|session| session.get("id")?.as_str().map(str::to_owned));
+    if found_id.is_some_and(|found_id| found_id != id) {
+        return Ok(Looked::Another);
     }
     let list = format!("{{\"session\":[{session}]}}");
-    rows.decode_text(&request, &list, "session").map(|_| ())
+    rows.decode_text(&request, &list, "session")?;
+    Ok(Looked::Up)
 }

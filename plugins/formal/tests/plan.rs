@@ -125,12 +125,12 @@ fn with_a_longest_session_windows_and_ends_have_a_lower_bound() {
 
 #[test]
 fn ids_are_looked_up_one_by_one() {
-    let exact = "exact: asked for one by one";
-    check(&[id(&["x"])], &[exact, r#"GetSession {"sessionId":"x"}"#]);
+    let asked = "inexact: asked for one by one";
+    check(&[id(&["x"])], &[asked, r#"GetSession {"sessionId":"x"}"#]);
     check(
         &[id(&["x", "y\"", "", "z"]), range("start", Some("09 10:00:00"), None)],
         &[
-            exact,
+            asked,
             "unsupported: sessions are asked for by id",
             r#"GetSession {"sessionId":"x"}"#,
             r#"GetSession {"sessionId":"y\""}"#,

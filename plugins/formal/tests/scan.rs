@@ -128,19 +128,30 @@ fn stop_sends_nothing_more() {
     assert_eq!((scan.requests.len(), scan.rows().len(), scan.code), (1, 1, 0));
 }
 
+/// An API that ignores case may know `a` and `A`, and answer with `a` for both.
 #[test]
-fn a_session_is_kept_only_under_the_very_id_that_was_asked_for() {
-    let scan = look_up(&["a", "B", "b", "7"], |request| {
-        let message = message(request);
-        let id = message["sessionId"].as_str().unwrap();
-        match id {
-            "7" => Reply::json(&json!({"session": {"id": "\u{37}"}})),
-            id => Reply::json(&json!({"session": {"sessionStatus": "x", "id": id.to_lowercase()}})),
-        }
+fn another_session_than_the_one_asked_for_leads_to_a_listing() {
+    let scan = look_up(&["a", "A", "b"], |request| match message(request)["sessionId"].as_str() {
+        Some(_) => Reply::json(&json!({"session": {"sessionStatus": "x", "id": "a"}})),
+        None => page(&["a", "A", "c"], json!(null)),
     });
-    assert_eq!(scan.requests.len(), 4);
-    assert_eq!(json!(scan.rows()), json!([["a"], ["b"], ["7"]]));
-    assert_eq!(scan.outcome, Ok(Default::default()));
+    let calls: Vec<_> = scan.requests.iter().map(line).collect();
+    assert_eq!(
+        calls,
+        [
+            r#"GetSession {"sessionId":"a"}"#,
+            r#"GetSession {"sessionId":"A"}"#,
+            r#"ListSessionsV2 {"limit":1000}"#
+        ]
+    );
+    // The host drops what was not asked for, and what comes twice.
+    assert_eq!(json!(scan.rows()), json!([["a"], ["a"], ["A"], ["c"]]));
+    assert_eq!(
+        scan.outcome.unwrap().notes,
+        [
+            "the API answered with another session than the one that was asked for, so all were read (1 pages)"
+        ]
+    );
 }
 
 #[test]
