@@ -45,8 +45,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Where to look: [`table`] declares tables, [`rows`] reads JSON into them, [`filters`] and
-//! [`time`] help to plan, [`Cursors`] follows pages, [`testing`] runs a plugin without a host.
+//! Where to look: [`table`] declares tables, [`rows`] reads JSON into them, [`xml`] turns XML into
+//! the like, [`filters`] and [`time`] help to plan, [`Cursors`] follows pages, [`testing`] runs a
+//! plugin without a host.
 
 pub mod cursors;
 pub mod error;
@@ -60,6 +61,7 @@ pub mod table;
 pub mod testing;
 pub mod time;
 pub mod zone;
+pub mod xml;
 
 pub use cursors::Cursors;
 pub use error::{Error, Result};

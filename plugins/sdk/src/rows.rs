@@ -98,10 +98,11 @@ impl<'host> Rows<'host> {
             _ => None,
         };
         let mut node = Node::default();
-        for declared in &table.columns {
+        let is_read = |column: &&Column| column.constant.is_none() && !column.is_absent;
+        for declared in table.columns.iter().filter(is_read) {
             node.declare(&declared.path);
         }
-        for (cell, column) in used.iter().enumerate() {
+        for (cell, column) in used.iter().enumerate().filter(|(_, column)| is_read(column)) {
             node.feed(&column.path, cell);
         }
         let cells = used.into_iter().map(Cell::new).collect();

@@ -151,6 +151,10 @@ pub(crate) enum Reading {
     UpperCase,
     /// A duration as protobuf writes it.
     ProtoDuration,
+    /// The text of every row, if it is the same in all; nothing is read then.
+    pub(crate) constant: Option<&'static str>,
+    /// Whether the records have no such value, whatever they hold.
+    pub(crate) is_absent: bool,
 }
 
 impl Column {
@@ -162,6 +166,13 @@ impl Column {
             ..Default::default()
         };
         Self { wire, path: path.to_owned(), us_per_unit: 1, reading: Reading::Plain }
+        Self {
+            wire,
+            path: path.to_owned(),
+            us_per_unit: 1,
+            constant: None,
+            is_absent: false,
+        }
     }
 
     /// Declares text; a JSON number is taken as its digits.
@@ -214,6 +225,20 @@ impl Column {
     /// Declares JSON as text, byte for byte as the provider sent it.
     pub fn json(name: &str, path: &str) -> Self {
         Self::new(name, path, ColumnType::Json)
+    }
+
+    /// Declares text that is the same in every row and in no record.
+    pub fn constant(name: &str, text: &'static str) -> Self {
+        let mut column = Self::text(name, "").required();
+        column.constant = Some(text);
+        column
+    }
+
+    /// Says that it is NULL in every row and in no record.
+    #[must_use]
+    pub fn absent(mut self) -> Self {
+        self.is_absent = true;
+        self
     }
 
     /// Says what it means, in one sentence.

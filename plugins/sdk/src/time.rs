@@ -31,6 +31,13 @@ impl Timestamp {
         })
     }
 
+    /// Reads the date of an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// Source: RFC 9110, section 5.6.7; the obsolete forms are not read.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let instant = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+        Some(Self(instant.timestamp_micros()))
+    }
+
     /// Returns the instant rounded down to whole milliseconds.
     #[must_use]
     pub fn floor_ms(self) -> Self {
@@ -140,6 +147,14 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn dates_of_headers_are_read() {
+        let date = Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date, Timestamp::parse("1994-11-06T08:49:37Z"));
+        assert_eq!(Timestamp::parse_http_date("1994-11-06T08:49:37Z"), None);
+        assert_eq!(Timestamp::parse_http_date("Sunday"), None);
     }
 
     #[test]

@@ -41,6 +41,8 @@ fn items() -> Table {
             Column::proto_duration("lasted", "lasted"),
             Column::text_list("tags", "tags"),
             Column::json("meta", "meta"),
+            Column::constant("kind", "ITEM"),
+            Column::timestamp("never", "never").absent(),
             Column::json("raw", "").hidden(),
         ])
 }
@@ -143,9 +145,9 @@ fn missing_and_null_are_null_unless_the_column_is_required() {
 
 #[test]
 fn numbers_and_ids_may_change_places_with_text() {
-    let records = json!([{"id": 18_446_744_073_709_551_615_u64, "n": " 12 ", "took": "1.25", "share": "0.5"}]);
-    let expected = json!([["18446744073709551615", 12, 1_250_000, 0.5]]);
-    assert_eq!(rows(&["id", "n", "took", "share"], &records), expected);
+    let records = json!([{"id": 18_446_744_073_709_551_615_u64, "n": " 12 ", "took": "1.25", "share": "0.5", "flag": "false"}]);
+    let expected = json!([["18446744073709551615", 12, 1_250_000, 0.5, false]]);
+    assert_eq!(rows(&["id", "n", "took", "share", "flag"], &records), expected);
 }
 
 #[test]
@@ -191,7 +193,10 @@ fn wrong_types_name_the_place_and_not_the_value() {
             json!({"id": "a", "start": 5}),
             "a number at `items[0].start`, where an RFC 3339 instant is due",
         ),
-        (json!({"id": "a", "flag": "yes"}), "text at `items[0].flag`, where true or false is due"),
+        (
+            json!({"id": "a", "flag": "yes"}),
+            "text that is no truth value at `items[0].flag`, where true or false is due",
+        ),
         (json!({"id": "a", "tags": "x"}), "text at `items[0].tags`, where a list of text is due"),
         (json!(null), "null at `items[0]`, where an object is due"),
     ];
@@ -357,4 +362,13 @@ fn a_list_that_may_be_missing_is_no_rows() {
         let messages = sparse(body).error_messages();
         assert_eq!(messages, [format!("the answer to `GET /items` {message}")], "{body}");
     }
+}
+
+#[test]
+fn constant_and_absent_columns_ignore_the_record() {
+    let records = json!([{"id": "a", "kind": "x", "never": "2026-01-05T10:00:00Z"}, {"id": "b"}]);
+    let expected = json!([["ITEM", "a", null], ["ITEM", "b", null]]);
+    assert_eq!(rows(&["kind", "id", "never"], &records), expected);
+    let raw = rows(&["kind", "raw"], &json!([{"id": "a"}]));
+    assert_eq!(raw, json!([["ITEM", "{\"id\":\"a\"}"]]));
 }

@@ -40,6 +40,7 @@ pub(super) struct Cell {
     pub(super) is_nullable: bool,
     us_per_unit: i64,
     reading: Reading,
+    constant: Option<&'static str>,
     values: Values,
 }
 
@@ -71,6 +72,7 @@ impl Cell {
             is_nullable: column.wire.nullable,
             us_per_unit: column.us_per_unit,
             reading: column.reading,
+            constant: column.constant,
             values,
         }
     }
@@ -130,11 +132,21 @@ impl Cell {
             (Values::Text(values), Found::Big(number)) => values.append_value(number.to_string()),
             (Values::Text(values), Found::Float(number)) => values.append_value(number.to_string()),
             (Values::Float(values), found) => values.append_value(float(found)?),
-            (Values::Bool(values), Found::Bool(value)) => values.append_value(value),
+            (Values::Bool(values), found) => values.append_value(bool(&found)?),
             (Values::List(values), Found::List(items)) => append_list(values, &items)?,
             (_, found) => return Err(found.noun()),
         }
         Ok(())
+    }
+
+    /// Appends what a record without the value has; false if it must have one.
+    pub(super) fn append_missing(&mut self) -> bool {
+        match (&mut self.values, self.constant) {
+            (Values::Text(values), Some(text)) => values.append_value(text),
+            _ if self.is_nullable => self.append_null(),
+            _ => return false,
+        }
+        true
     }
 
     /// Appends a whole number or microseconds.
@@ -144,7 +156,7 @@ impl Cell {
         }
     }
 
-    pub(super) fn append_null(&mut self) {
+    fn append_null(&mut self) {
         match &mut self.values {
             Values::Text(values) => values.append_null(),
             Values::Int(values) => values.append_null(),
@@ -225,6 +237,18 @@ fn instant(found: &Found<'_>) -> Result<i64, Mismatch> {
 fn proto_duration(found: &Found<'_>) -> Result<i64, Mismatch> {
     let Found::Text(text) = found else { return Err(found.noun()) };
     proto::parse_duration(text).ok_or("text that is no duration")
+}
+
+fn bool(found: &Found<'_>) -> Result<bool, Mismatch> {
+    match found {
+        Found::Bool(value) => Ok(*value),
+        Found::Text(text) => match text.trim() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("text that is no truth value"),
+        },
+        found => Err(found.noun()),
+    }
 }
 
 fn float(found: Found<'_>) -> Result<f64, Mismatch> {

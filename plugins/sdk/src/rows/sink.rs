@@ -157,11 +157,10 @@ impl<'host> Sink<'host> {
             if cell.len() > self.n_rows {
                 continue;
             }
-            if !cell.is_nullable {
+            if !cell.append_missing() {
                 self.refuse(index, "nothing");
                 return false;
             }
-            cell.append_null();
         }
         self.n_rows += 1;
         self.n_records += 1;
