@@ -28,7 +28,7 @@ use futures::stream;
 use sessionql_plugin_abi::message::{Estimate, Gap, HttpRequest, Request, Verdict};
 
 use crate::connection::Connection;
-use crate::http::Client;
+use crate::http::{Client, Sensitive};
 use crate::lookup::Lookup;
 use crate::sessions::Branches;
 use crate::statement::StatementContext;
@@ -73,6 +73,8 @@ pub(crate) struct ScanPlan {
     pub previews: Vec<HttpRequest>,
     /// What the plugin expects the scan to cost, for EXPLAIN.
     pub estimate: Estimate,
+    /// What is compared with sensitive columns: nothing that is said of the scan shows it.
+    pub sensitive: Sensitive,
     /// The statement.
     pub context: Arc<StatementContext>,
 }
@@ -215,6 +217,7 @@ impl DisplayAs for ScanExec {
             request.table, request.columns
         )?;
         if let Some(residual) = &self.plan.residual {
+            let residual = self.plan.sensitive.mask(&residual.to_string());
             write!(formatter, " residual={residual}")?;
         }
         if let Some(fetch) = self.fetch {

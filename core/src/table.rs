@@ -26,6 +26,7 @@ use sessionql_plugin_abi::message::{Io, Plan, Request, Table, Verdict};
 use crate::columns::{ColumnSource, TableColumn, branch_columns, schema_of, table_columns};
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::http::Sensitive;
 use crate::pushdown::value::format_instant;
 use crate::pushdown::{self, Pushable};
 use crate::scan::{FilterPlan, Keys, OutputSource, ScanExec, ScanPlan};
@@ -291,6 +292,8 @@ impl ProviderTable {
             },
             Io::Own => None,
         };
+        let texts = filters.iter().flat_map(|filter| self.sensitive_texts(&filter.expr));
+        let sensitive = Sensitive::new(&self.table, &request.filters, texts);
         Ok(ScanPlan {
             id,
             connection: Arc::clone(&self.connection),
@@ -310,8 +313,21 @@ impl ProviderTable {
             filters,
             previews: plan.previews,
             estimate: plan.estimate,
+            sensitive,
             context: Arc::clone(&self.context),
         })
+    }
+
+    /// Returns the texts that a filter on a sensitive column names, sent or not.
+    fn sensitive_texts(&self, filter: &Expr) -> Vec<String> {
+        let is_sensitive = |name: &str| {
+            self.table.columns.iter().any(|column| column.name == name && column.sensitive)
+        };
+        if filter.column_refs().iter().any(|column| is_sensitive(&column.name)) {
+            pushdown::value::texts(filter)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Keeps what went wrong for the engine, and returns what planning can say.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::sensitive::Sensitive;
+
 /// How many finished requests an account lists; the others are only counted.
 const LISTED_REQUESTS: usize = 1000;
 
@@ -23,6 +25,8 @@ pub struct Scope {
     pub deadline: Option<Instant>,
     /// How many requests the statement may send; shared by all its scans.
     pub budget: Option<Arc<RequestBudget>>,
+    /// What the statement compares with sensitive columns; never shown.
+    pub sensitive: Sensitive,
 }
 
 /// The data requests that a statement may send, retries included, token requests not.

@@ -201,8 +201,8 @@ impl Spool {
 pub(super) enum Expected {
     /// Anything.
     Any,
-    /// Something of this content type, in lower case; JSON has to be well-formed.
-    Type(String),
+    /// Something of one of these content types, in lower case; JSON has to be well-formed.
+    Types(Vec<String>),
     /// A JSON document, whatever it is called.
     Json,
 }
@@ -210,16 +210,23 @@ pub(super) enum Expected {
 impl Expected {
     /// Returns what a pattern's `content_type` asks for.
     pub(super) fn content_type(content_type: &str) -> Self {
-        match essence(content_type) {
-            any if any.is_empty() || any == "*/*" => Self::Any,
-            expected => Self::Type(expected),
+        let mut types: Vec<String> = content_type.split(',').map(essence).collect();
+        types.retain(|expected| !expected.is_empty());
+        match types.is_empty() || types.iter().any(|expected| expected == "*/*") {
+            true => Self::Any,
+            false => Self::Types(types),
         }
     }
 
-    fn is_json(&self) -> bool {
+    /// Tells whether an answer that says that it is of type `found` has to be JSON. One that says
+    /// nothing has to be what alone is expected.
+    fn is_json(&self, found: &str) -> bool {
         match self {
             Self::Any => false,
-            Self::Type(expected) => is_json(expected),
+            Self::Types(types) if found.is_empty() => {
+                types.iter().all(|expected| is_json(expected))
+            }
+            Self::Types(_) => is_json(found),
             Self::Json => true,
         }
     }
@@ -232,14 +239,15 @@ impl Expected {
         mut body: Body,
     ) -> io::Result<Result<Body, (String, Vec<u8>)>> {
         let found = essence(header::text(headers, "content-type").unwrap_or(""));
-        if let Self::Type(expected) = self
+        if let Self::Types(types) = self
             && !found.is_empty()
-            && !is_same_type(expected, &found)
+            && !types.iter().any(|expected| is_same_type(expected, &found))
         {
+            let expected = types.join("` or `");
             let what = format!("answered with `{}` in place of `{expected}`", word(&found));
             return Ok(Err((what, body.head()?)));
         }
-        if !self.is_json() {
+        if !self.is_json(&found) {
             return Ok(Ok(body));
         }
         if body.len_bytes == 0 {

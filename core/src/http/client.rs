@@ -129,10 +129,21 @@ impl Client {
     /// - `Cancelled`, `Timeout`, `Budget`: what the scope says
     /// - `Unreachable`, `Auth`, `BadAnswer`, `ProviderError`: what retries did not help against
     pub async fn send(&self, request: &HttpRequest, scope: &Scope) -> Result<Answer, WireError> {
+        self.send_unmasked(request, scope)
+            .await
+            .map_err(|error| WireError { message: scope.sensitive.mask(&error.message), ..error })
+    }
+
+    async fn send_unmasked(
+        &self,
+        request: &HttpRequest,
+        scope: &Scope,
+    ) -> Result<Answer, WireError> {
         let inner = &*self.inner;
         let own = inner.auth.header();
-        let prepared =
+        let mut prepared =
             Prepared::data(request, &inner.connection, &inner.origin, own, &inner.redactor)?;
+        prepared.line = scope.sensitive.mask(&prepared.line);
         let line = prepared.line.clone();
         let past_deadline = async {
             match scope.deadline {
@@ -171,6 +182,7 @@ impl Inner {
                     n_redirects += 1;
                     is_retry = false;
                     self.follow(&mut prepared, status, &location, n_redirects)?;
+                    prepared.line = scope.sensitive.mask(&prepared.line);
                 }
                 Err(Ended::Unauthorized(_)) if generation.is_some() && rejected.is_none() => {
                     rejected = generation;
@@ -314,7 +326,7 @@ impl Inner {
                     attempts.succeeded();
                     return Ok(reply);
                 }
-                Err(fault) => fault,
+                Err(fault) => Fault { what: scope.sensitive.mask(&fault.what), ..fault },
             };
             tracing::debug!(
                 connection = self.connection,

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub(super) const MASK: &str = "***";
 
 /// Values shorter than this are not looked for: they would be found everywhere.
-const SHORTEST_SECRET_BYTES: usize = 4;
+pub(super) const SHORTEST_SECRET_BYTES: usize = 4;
 
 /// Tokens of an expired life that are still looked for.
 const KEPT_FORMS: usize = 64;
@@ -120,6 +120,18 @@ fn shorten(text: &str, max_chars: usize) -> String {
     }
 }
 
+/// Returns the forms in which a text could show up: as it is, in JSON, in URLs and forms.
+pub(super) fn forms_of(plain: &str) -> [String; 5] {
+    let quoted = serde_json::Value::from(plain).to_string();
+    [
+        plain.to_owned(),
+        quoted[1..quoted.len() - 1].to_owned(),
+        utf8_percent_encode(plain, NON_ALPHANUMERIC).to_string(),
+        utf8_percent_encode(plain, QUERY).to_string(),
+        url::form_urlencoded::byte_serialize(plain.as_bytes()).collect(),
+    ]
+}
+
 /// The secrets of one connection, each in the forms in which it could show up.
 #[derive(Default)]
 pub(super) struct Redactor {
@@ -129,15 +141,7 @@ pub(super) struct Redactor {
 impl Redactor {
     /// Adds a secret.
     pub(super) fn add(&self, secret: &SecretString) {
-        let plain = secret.expose_secret();
-        let quoted = serde_json::Value::from(plain).to_string();
-        let candidates = [
-            plain.to_owned(),
-            quoted.trim_matches('"').to_owned(),
-            utf8_percent_encode(plain, NON_ALPHANUMERIC).to_string(),
-            utf8_percent_encode(plain, QUERY).to_string(),
-            url::form_urlencoded::byte_serialize(plain.as_bytes()).collect(),
-        ];
+        let candidates = forms_of(secret.expose_secret());
         let mut forms = self.forms.write().unwrap_or_else(PoisonError::into_inner);
         for candidate in candidates {
             let is_known = forms.iter().any(|form| form.expose_secret() == candidate);

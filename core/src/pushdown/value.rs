@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::logical_expr::Expr;
 use sessionql_plugin_abi::message::{ColumnType, Filter, Value};
+
+use crate::functions::IsOneOf;
 
 /// Returns a literal for a column of this type, or `None` if it is of another type.
 pub(super) fn to_wire(scalar: &ScalarValue, column_type: ColumnType) -> Option<Value> {
@@ -21,6 +24,29 @@ pub(super) fn to_wire(scalar: &ScalarValue, column_type: ColumnType) -> Option<V
         (ColumnType::Bool, ScalarValue::Boolean(Some(flag))) => Some((*flag).into()),
         _ => None,
     }
+}
+
+/// Returns every text that an expression names.
+pub(crate) fn texts(expr: &Expr) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut add = |scalar: &ScalarValue| {
+        texts.extend(scalar.try_as_str().flatten().map(str::to_owned));
+    };
+    // The visitor cannot fail.
+    expr.apply(|part| {
+        match part {
+            Expr::Literal(scalar, _) => add(scalar),
+            Expr::ScalarFunction(call) => {
+                if let Some(one_of) = call.func.inner().downcast_ref::<IsOneOf>() {
+                    one_of.values.iter().for_each(&mut add);
+                }
+            }
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .ok();
+    texts
 }
 
 /// Returns the window that a call of `open_during` asks for.

@@ -94,9 +94,10 @@ impl Start {
         runtime.spawn_blocking(move || {
             let context = &plan.context;
             let (deadline, budget) = (context.deadline, context.budget.clone());
+            let sensitive = plan.sensitive.clone();
             let mut run = Run {
                 plan: &plan,
-                scope: Scope { cancel, account, deadline, budget },
+                scope: Scope { cancel, account, deadline, budget, sensitive },
                 sender: &sender,
                 seen: Seen::new(plan.key.clone(), memory),
                 entry,
@@ -200,8 +201,9 @@ impl Run<'_> {
         Ok(Some(report))
     }
 
-    /// Takes the connection's secrets out of what a plugin says: a provider may have echoed one.
+    /// Takes secrets and sensitive values out of what a plugin says: a provider may have echoed one.
     fn redact(&self, text: &mut String) {
+        *text = self.scope.sensitive.mask(text);
         if let Some(client) = &self.plan.client {
             *text = client.redact(text);
         }

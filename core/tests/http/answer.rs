@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use sessionql_core::http::Scope;
+use sessionql_core::http::{Scope, Sensitive};
 use sessionql_plugin_abi::Reason;
+use sessionql_plugin_abi::message::{Column, Filter, Table};
 
 use crate::server::{Reply, Server, answer, fetch, get, json, open, text};
 
@@ -112,6 +113,39 @@ async fn kindred_content_types_are_taken() {
     let mut options = server.options();
     options.patterns[0].content_type = String::new();
     assert_eq!(fetch(&open(options)).await.unwrap(), "a,b");
+}
+
+#[tokio::test]
+async fn one_of_several_content_types_is_taken() {
+    let ask = |content_type: &'static str, body: &'static str| async move {
+        let server =
+            Server::start(move |_, _| answer(200, &[("content-type", content_type)], body)).await;
+        let mut options = server.options();
+        options.patterns[0].content_type = "application/json, application/xml".to_owned();
+        fetch(&open(options)).await
+    };
+    assert_eq!(ask("text/xml", "<r/>").await.unwrap(), "<r/>");
+    assert_eq!(ask("application/json", "{}").await.unwrap(), "{}");
+    let error = ask("text/html", "<p>").await.unwrap_err();
+    let found = "`text/html` in place of `application/json` or `application/xml`";
+    assert!(error.message.contains(found), "{error}");
+    let error = ask("application/json", "{").await.unwrap_err();
+    assert!(error.message.contains("not whole JSON"), "{error}");
+}
+
+#[tokio::test]
+async fn values_of_sensitive_columns_are_not_shown() {
+    let server = Server::start(|_, _| answer(500, &[], "no session se/cret+1")).await;
+    let request = get("/rows").with_query("id", "se/cret+1");
+    let filters = [Filter::Eq { column: "id".to_owned(), value: "se/cret+1".into() }];
+    let column = Column { name: "id".to_owned(), sensitive: true, ..Column::default() };
+    let table = Table { columns: vec![column], ..Table::default() };
+    let scope = Scope { sensitive: Sensitive::new(&table, &filters, []), ..Scope::default() };
+    let error = server.client().send(&request, &scope).await.unwrap_err();
+    assert!(error.message.contains("`GET /rows?id=***`"), "{error}");
+    assert!(error.message.contains("no session ***"), "{error}");
+    assert!(scope.account.finished().iter().all(|done| done.line == "GET /rows?id=***"));
+    assert!(server.seen()[0].target.contains("se/cret%2B1"), "it is sent as it is");
 }
 
 #[tokio::test]

@@ -279,7 +279,8 @@ pub struct Pattern {
     pub safe: bool,
     /// Largest body in bytes after decompression; default 256 MiB.
     pub max_body: Option<u64>,
-    /// The content type of a good answer, such as `application/json`; empty means any.
+    /// The content type of a good answer, such as `application/json`; several are separated by
+    /// commas, as in `Accept`; empty means any.
     pub content_type: String,
     /// The rate that the provider publishes, if it does.
     pub rate: Option<Rate>,
