@@ -1,0 +1,128 @@
+//! Reads a slice: one search after another, each with those that split it.
+//! What is found out about the server on the way is kept for later scans.
+
+use serde::{Deserialize, Serialize};
+use sessionql_plugin_sdk::message::{Gap, HttpRequest, Report, ScanRequest};
+use sessionql_plugin_sdk::{Error, Host, Reason, Refusal, Result, WireError};
+
+use crate::answer::Answer;
+use crate::options::Settings;
+use crate::plan::Slice;
+use crate::search::Criteria;
+use crate::split::{Hidden, Hunt};
+use crate::table::{CAP, sessions};
+
+/// Searches with hidden sessions that a message names; more are counted.
+const NAMED_SEARCHES: usize = 3;
+
+/// What is known of a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Known {
+    /// A search was answered, so the path is right.
+    path: bool,
+    /// A search that names no user, address or session was answered, so such searches are allowed.
+    unkeyed: bool,
+    /// A total above 28 was given, so totals are true.
+    pub(crate) total: bool,
+}
+
+/// Sends searches.
+#[derive(Debug)]
+pub(crate) struct Searcher<'a> {
+    pub(crate) settings: &'a Settings,
+    host: &'a Host<'a>,
+    pub(crate) known: Known,
+    /// Further searches that may be sent to split others.
+    pub(crate) n_splits_left: u64,
+}
+
+/// Reads a slice.
+///
+/// # Errors
+/// What the host says, a refused search, an answer that cannot be read, a 404 that may mean
+/// anything.
+pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> Result<Report> {
+    let slice: Slice = serde_json::from_value(scan.slice.clone())
+        .map_err(|error| Error::plugin(format!("the slice cannot be read: {error}")))?;
+    let learned = &scan.request.learned;
+    // What another version of this plugin learned may have another form.
+    let known: Known = serde_json::from_value(learned.clone()).unwrap_or_default();
+    let n_splits_left = settings.max_split_requests;
+    let mut searcher = Searcher { settings, host, known, n_splits_left };
+    let mut rows = sessions().rows(host, &scan.request)?;
+    let mut hidden = Vec::new();
+    for search in &slice.searches {
+        hidden.extend(Hunt::new(&mut searcher, &slice, search, &mut rows).run()?);
+    }
+    // A later answer may have shown that totals are true.
+    hidden.retain(|search| !(searcher.known.total && search.is_all_if_total_is_true));
+    let learned = (searcher.known != known).then(|| serde_json::json!(searcher.known));
+    Ok(Report { gaps: gap(&hidden).into_iter().collect(), learned, ..rows.report()? })
+}
+
+/// Returns the gap of searches whose sessions were not all shown.
+fn gap(hidden: &[Hidden]) -> Option<Gap> {
+    let named: Vec<_> = hidden.iter().take(NAMED_SEARCHES).map(Hidden::shown).collect();
+    let n_more = hidden.len().saturating_sub(NAMED_SEARCHES);
+    let more = if n_more > 0 { format!("; and {n_more} more searches") } else { String::new() };
+    let message =
+        format!("{}{more}: the provider shows {CAP} sessions of a search", named.join("; "));
+    (!hidden.is_empty()).then_some(Gap { reason: Reason::Capped, message })
+}
+
+impl Searcher<'_> {
+    /// Sends one search.
+    ///
+    /// # Errors
+    /// See [`scan`].
+    pub(crate) fn ask(&mut self, criteria: &Criteria) -> Result<Answer> {
+        match self.send(&criteria.request())? {
+            Ok(answer) => {
+                self.known.path = true;
+                self.known.unkeyed |= !criteria.is_keyed();
+                self.known.total |= answer.total.is_some_and(|total| total > CAP as u64);
+                Ok(answer)
+            }
+            Err(refusal) if refusal.status == 404 => self.not_found(criteria, refusal),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    fn send(&self, request: &HttpRequest) -> Result<Result<Answer, Refusal>> {
+        match self.host.http(request)?.accepted()? {
+            Ok(response) => Answer::read(response).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// A 404 may say that there is no such session, that the path is wrong, or that the search
+    /// wants more criteria. Only the first is an empty answer, so the others must be excluded.
+    fn not_found(&mut self, criteria: &Criteria, refusal: Refusal) -> Result<Answer> {
+        let is_keyed = criteria.is_keyed();
+        let is_empty = match is_keyed {
+            true => self.known.path || self.settings.not_found_is_empty,
+            false => self.known.unkeyed,
+        };
+        if is_empty || (!criteria.0.is_empty() && self.probe()?) {
+            return Ok(Answer { total: Some(0), ..Answer::default() });
+        }
+        let hint = match is_keyed {
+            true => "check `base_url`; if it is right, set option `not_found_is_empty = true`",
+            false => "filter on `user`, `client_ip` or `id`: the server may want one of them",
+        };
+        Err(WireError::from(refusal).with_hint(hint).into())
+    }
+
+    /// Asks for anything, to see that the path is right. Tells whether it was answered.
+    fn probe(&mut self) -> Result<bool> {
+        match self.send(&Criteria::default().request())? {
+            Ok(_) => {
+                (self.known.path, self.known.unkeyed) = (true, true);
+                Ok(true)
+            }
+            Err(refusal) if refusal.status == 404 => Ok(false),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+}
