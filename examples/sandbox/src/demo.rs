@@ -7,6 +7,7 @@ use std::process::ExitCode;
 // Builds the plugins' libraries where the program finds them.
 use sessionql_ekran as _;
 use sessionql_formal as _;
+use sessionql_oam as _;
 use sessionql_openvpn as _;
 use sessionql_sandbox::{Clock, Sandbox, SandboxOptions};
 

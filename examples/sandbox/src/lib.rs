@@ -10,6 +10,7 @@ pub mod ekran;
 pub mod faults;
 pub mod formal;
 pub mod message;
+pub mod oam;
 pub mod openvpn;
 pub mod record;
 pub mod server;
@@ -50,6 +51,8 @@ pub struct Sandbox {
     pub ekran: ekran::Emulator,
     /// Formal.
     pub formal: formal::Emulator,
+    /// Oracle Access Manager.
+    pub oam: oam::Emulator,
 }
 
 impl Sandbox {
@@ -64,12 +67,15 @@ impl Sandbox {
         Ok(Self { openvpn, ekran })
         let formal = formal::Emulator::start(formal::Options::seeded(seed, clock.clone()))?;
         Ok(Self { openvpn, formal })
+        let oam = oam::Emulator::start(oam::Options::seeded(seed, clock))?;
+        Ok(Self { openvpn, oam })
     }
 
     /// Returns a configuration with a connection to each emulator.
     pub fn config_toml(&self) -> String {
         [openvpn_toml(&self.openvpn), ekran_toml(&self.ekran)].join("\n")
         [openvpn_toml(&self.openvpn), formal_toml(&self.formal)].join("\n")
+        [openvpn_toml(&self.openvpn), oam_toml(&self.oam)].join("\n")
     }
 
     /// Writes `config.toml` into a directory, readable by its owner alone since it holds secrets. Returns its path.
@@ -113,6 +119,13 @@ pub fn formal_toml(emulator: &formal::Emulator) -> String {
     let (base_url, api_key) = (emulator.base_url(), emulator.api_key());
     format!(
         "[connections.formal]\nplugin = \"formal\"\nbase_url = {base_url:?}\napi_key = {api_key:?}\n"
+/// Returns the part of a configuration that connects `oam` to an emulator.
+pub fn oam_toml(emulator: &oam::Emulator) -> String {
+    let base_url = emulator.base_url();
+    let (username, password) = (emulator.username(), emulator.password());
+    format!(
+        "[connections.oam]\nplugin = \"oam\"\nbase_url = {base_url:?}\n\
+         username = {username:?}\npassword = {password:?}\n"
     )
 }
 

@@ -137,6 +137,8 @@ fn main() -> io::Result<()> {
         ..formal::Options::seeded(command.seed, clock)
     })?;
     let config = [openvpn_toml(&emulator), formal_toml(&formal)].join("\n");
+    let oam = oam::Emulator::start(oam::Options::seeded(command.seed, clock))?;
+    let config = [openvpn_toml(&emulator), oam_toml(&oam)].join("\n");
 
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "OpenVPN CloudConnexa: {n_sessions} sessions\n")?;
@@ -148,6 +150,10 @@ fn main() -> io::Result<()> {
     writeln!(stdout, "Formal: {} sessions\n", formal.sessions().len())?;
     writeln!(stdout, "base URL       {}", formal.base_url())?;
     writeln!(stdout, "API key        {}\n\n{config}", formal.api_key())?;
+    writeln!(stdout, "Oracle Access Manager: {} sessions\n", oam.sessions().len())?;
+    writeln!(stdout, "base URL       {}", oam.base_url())?;
+    writeln!(stdout, "username       {}", oam.username())?;
+    writeln!(stdout, "password       {}\n\n{config}", oam.password())?;
     if let Some(dir) = &command.write_config {
         writeln!(stdout, "written to {}", write_config(dir, &config)?.display())?;
     }

@@ -173,6 +173,7 @@ impl Column {
             constant: None,
             is_absent: false,
         }
+        Self { wire, path: path.to_owned(), us_per_unit: 1, constant: None, is_absent: false }
     }
 
     /// Declares text; a JSON number is taken as its digits.

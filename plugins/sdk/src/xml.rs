@@ -113,7 +113,8 @@ pub fn read(document: &str) -> Result<Root, XmlError> {
                 let by_number =
                     reference.resolve_char_ref().map_err(|_| fail("no character of XML"))?;
                 let character = by_number.or_else(|| predefined(&reference));
-                let character = character.ok_or_else(|| fail("an entity that XML does not define"))?;
+                let character =
+                    character.ok_or_else(|| fail("an entity that XML does not define"))?;
                 add_text(&mut open, character.encode_utf8(&mut [0; 4])).map_err(fail)?;
             }
             Event::DocType(_) => return Err(fail("a document type, which is not read")),
@@ -185,7 +186,8 @@ mod tests {
 
     #[test]
     fn references_cdata_and_comments_are_text() {
-        let text = "<r>a &lt;&amp;&gt;&quot;&apos; &#228;&#x1F600;<!-- no --><![CDATA[<b>&amp;]]></r>";
+        let text =
+            "<r>a &lt;&amp;&gt;&quot;&apos; &#228;&#x1F600;<!-- no --><![CDATA[<b>&amp;]]></r>";
         assert_eq!(value(text), json!("a <&>\"' ä😀<b>&amp;"));
     }
 
@@ -236,10 +238,7 @@ mod tests {
     }
 
     fn leaf() -> impl Strategy<Value = Value> {
-        prop_oneof![
-            Just(Value::Null),
-            "[ -~äß\u{4e2d}]{1,12}".prop_map(Value::String),
-        ]
+        prop_oneof![Just(Value::Null), "[ -~äß\u{4e2d}]{1,12}".prop_map(Value::String),]
     }
 
     fn tree() -> impl Strategy<Value = Value> {
