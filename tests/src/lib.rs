@@ -7,6 +7,7 @@
 pub mod model;
 pub mod ekran;
 pub mod formal;
+pub mod oam;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use sessionql_sandbox::{Clock, openvpn_toml};
 use sessionql_faulty as _;
 use sessionql_fixture as _;
 use sessionql_minimal as _;
+use sessionql_oam as _;
 use sessionql_openvpn as _;
 
 /// The instant at which every world begins.

@@ -16,6 +16,9 @@ use sessionql_sandbox::{Clock, ekran, ekran_toml, openvpn_toml, write_config};
 use sessionql_sandbox::{Clock, formal, formal_toml, openvpn_toml, write_config};
 
 /// Emulates OpenVPN CloudConnexa and Formal with the sessions of an imaginary company.
+use sessionql_sandbox::{Clock, oam, oam_toml, openvpn_toml, write_config};
+
+/// Emulates OpenVPN CloudConnexa and Oracle Access Manager with the sessions of an imaginary company.
 #[derive(Debug, Parser)]
 #[command(name = "sandbox")]
 struct Command {

@@ -136,8 +136,13 @@ fn list(json: &RawValue) -> Option<Vec<&RawValue>> {
     }
 }
 
-fn is_nothing(text: &str) -> bool {
-    matches!(text, "null" | "\"\"")
+/// Tells whether an empty list was written as null or as text of nothing but blanks.
+fn is_nothing(json: &str) -> bool {
+    match serde_json::from_str(json) {
+        Ok(Value::Null) => true,
+        Ok(Value::String(text)) => text.trim().is_empty(),
+        _ => false,
+    }
 }
 
 /// What is wrong in a record, and in which field.

@@ -6,6 +6,7 @@
 //! `plugins`: the wall. `c_plugin`: the example in C. `program`: the binary.
 //! `ekran`: rows, requests, faults and random queries of that provider.
 //! `formal`: all of that for the provider of that name.
+//! `oam`: rows, requests, faults and a model of Oracle Access Manager.
 //! `model`: random queries over random sessions, and traps of three-valued logic, time and memory.
 //! `explain`: what EXPLAIN promises. `engine`: what holds of every query. `plugins`: the wall. `program`: the binary.
 //! `engine`: what holds of every query. `local_tables`: files as tables. `plugins`: the wall. `program`: the binary.
@@ -27,6 +28,7 @@ mod explain;
 mod local_tables;
 mod formal;
 mod model;
+mod oam;
 mod openvpn_faults;
 mod openvpn_model;
 mod openvpn_requests;
