@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sessionql_sandbox::Clock;
 use sessionql_sandbox::openvpn::{Emulator, Options, SessionRecord};
+use sessionql_sandbox::server::{Api, Server};
 
 /// What came back until the server closed the connection.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ impl Reply {
 }
 
 /// Sends one request on a connection of its own and reads until its end.
-pub(crate) fn try_send(
-    emulator: &Emulator,
+pub(crate) fn try_send<A: Api>(
+    emulator: &Server<A>,
     line: &str,
     headers: &[(&str, &str)],
     body: &str,
@@ -81,7 +82,12 @@ fn parse(all: &[u8]) -> io::Result<Reply> {
 }
 
 /// Sends a request that is expected to be answered.
-pub(crate) fn send(emulator: &Emulator, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+pub(crate) fn send<A: Api>(
+    emulator: &Server<A>,
+    line: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Reply {
     try_send(emulator, line, headers, body).unwrap()
 }
 
