@@ -1,5 +1,7 @@
 //! The rules of the emulator of Oracle Access Manager, one test each, over a bare socket.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test may fail")]
+
 mod raw;
 
 use raw::{Reply, at, basic, clock, send};

@@ -81,7 +81,7 @@ impl SessionRecord {
                     element(&mut xml, &value);
                     writeln!(xml, "</{name}>").ok();
                 }
-                None if switches.shows_nulls => drop(writeln!(xml, "<{name}/>")),
+                None if switches.shows_nulls => xml.push_str(&format!("<{name}/>\n")),
                 None => {}
             }
         }
