@@ -194,3 +194,11 @@ fn a_constant_column_decides_at_once() {
     assert_eq!(sent(&[col("connection").eq(lit("vpn"))]), "");
     assert_eq!(sent(&[col("connection").eq(lit("other"))]), "nothing can pass");
 }
+
+#[test]
+fn the_texts_of_an_expression_are_found_wherever_they_are() {
+    let list = functions::is_one_of(col("user"), vec!["ann".into(), "bob".into()]);
+    let expr =
+        col("user").eq(lit("carl")).or(Expr::Not(Box::new(list))).and(col("bytes").eq(lit(5)));
+    assert_eq!(value::texts(&expr), ["carl", "ann", "bob"]);
+}
