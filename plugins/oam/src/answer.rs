@@ -100,6 +100,7 @@ fn of_xml(request: &str, text: &str) -> Result<String> {
     }
     match root.value {
         Value::Null => Ok("{}".to_owned()),
+        Value::String(blank) if blank.trim().is_empty() => Ok("{}".to_owned()),
         value => Ok(value.to_string()),
     }
 }

@@ -91,6 +91,7 @@ fn a_list_has_many_forms() {
         r#"{"totalRecords":0,"sessions":{}}"#,
         r#"{"sessions":{"sessionData":null}}"#,
         "<SessionResults/>",
+        "<SessionResults>\n</SessionResults>",
         "<SessionResults><totalRecords>0</totalRecords><sessions>\n</sessions></SessionResults>",
     ] {
         assert_eq!(rows(&["id"], nothing), json!([]), "{nothing}");

@@ -45,6 +45,12 @@ fn command(config: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Returns a configuration whose connection `openvpn` has one more key.
+fn with_key(text: &str, key: &str) -> String {
+    let section = "[connections.openvpn]\n";
+    text.replace(section, &format!("{section}{key}\n"))
+}
+
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
 }
@@ -103,7 +109,7 @@ fn exit_codes() {
     assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d", "--expect", "empty"]), 4);
     assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d LIMIT 1"]), 0, "enough rows");
     assert_eq!(of(&["-c", "SELECT id FROM openvpn", "--max-requests", "1"]), 4);
-    program.rewrite_config(|text| format!("{text}accept = [\"history\"]\n"));
+    program.rewrite_config(|text| with_key(&text, "accept = [\"history\"]"));
     assert_eq!(of(&["-c", "SELECT id FROM openvpn SINCE 30d"]), 0, "an accepted gap");
 }
 
@@ -181,7 +187,7 @@ fn an_unreachable_host_ends_with_3() {
 #[test]
 fn a_bad_configuration_ends_with_2() {
     let program = Program::new();
-    program.rewrite_config(|text| format!("{text}client_idd = \"x\"\n"));
+    program.rewrite_config(|text| with_key(&text, "client_idd = \"x\""));
     let (code, text) = wrong(&program, &["-c", "SELECT id FROM openvpn"]);
     assert_eq!(code, 2);
     assert!(text.contains("config.toml:6") && text.contains("`client_idd`"), "{text}");
