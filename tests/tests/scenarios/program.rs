@@ -45,10 +45,11 @@ fn command(config: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Returns a configuration whose connection `openvpn` has one more key.
+/// Returns a configuration whose first connection, `openvpn`, has one more key at its end.
 fn with_key(text: &str, key: &str) -> String {
-    let section = "[connections.openvpn]\n";
-    text.replace(section, &format!("{section}{key}\n"))
+    let (first, rest) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
+    assert!(first.starts_with("[connections.openvpn]"), "{text}");
+    format!("{first}\n{key}\n\n{rest}")
 }
 
 fn stdout(output: &Output) -> String {
