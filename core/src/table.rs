@@ -83,11 +83,6 @@ impl ProviderTable {
         &self.columns
     }
 
-    /// Returns the connection that the table is of.
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
     /// Returns the plugin's description of the table.
     pub(crate) fn description(&self) -> &Table {
         &self.table

@@ -4,9 +4,9 @@
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
-pub mod model;
 pub mod ekran;
 pub mod formal;
+pub mod model;
 pub mod oam;
 
 use std::path::{Path, PathBuf};

@@ -47,12 +47,12 @@ impl Default for SandboxOptions {
 pub struct Sandbox {
     /// OpenVPN CloudConnexa.
     pub openvpn: openvpn::Emulator,
-    /// Ekran System.
-    pub ekran: ekran::Emulator,
     /// Formal.
     pub formal: formal::Emulator,
     /// Oracle Access Manager.
     pub oam: oam::Emulator,
+    /// Ekran System.
+    pub ekran: ekran::Emulator,
 }
 
 impl Sandbox {
@@ -63,19 +63,21 @@ impl Sandbox {
     pub fn start(options: SandboxOptions) -> io::Result<Self> {
         let SandboxOptions { seed, clock } = options;
         let openvpn = openvpn::Emulator::start(openvpn::Options::seeded(seed, clock.clone()))?;
-        let ekran = ekran::Emulator::start(ekran::Options::seeded(seed, clock))?;
-        Ok(Self { openvpn, ekran })
         let formal = formal::Emulator::start(formal::Options::seeded(seed, clock.clone()))?;
-        Ok(Self { openvpn, formal })
-        let oam = oam::Emulator::start(oam::Options::seeded(seed, clock))?;
-        Ok(Self { openvpn, oam })
+        let oam = oam::Emulator::start(oam::Options::seeded(seed, clock.clone()))?;
+        let ekran = ekran::Emulator::start(ekran::Options::seeded(seed, clock))?;
+        Ok(Self { openvpn, formal, oam, ekran })
     }
 
     /// Returns a configuration with a connection to each emulator.
     pub fn config_toml(&self) -> String {
-        [openvpn_toml(&self.openvpn), ekran_toml(&self.ekran)].join("\n")
-        [openvpn_toml(&self.openvpn), formal_toml(&self.formal)].join("\n")
-        [openvpn_toml(&self.openvpn), oam_toml(&self.oam)].join("\n")
+        [
+            openvpn_toml(&self.openvpn),
+            formal_toml(&self.formal),
+            oam_toml(&self.oam),
+            ekran_toml(&self.ekran),
+        ]
+        .join("\n")
     }
 
     /// Writes `config.toml` into a directory, readable by its owner alone since it holds secrets. Returns its path.
@@ -114,11 +116,17 @@ pub fn ekran_toml(emulator: &ekran::Emulator) -> String {
     format!(
         "[connections.ekran]\nplugin = \"ekran\"\nbase_url = {base_url:?}\n\
          time_zone = {time_zone:?}\n{auth}"
+    )
+}
+
 /// Returns the part of a configuration that connects `formal` to an emulator.
 pub fn formal_toml(emulator: &formal::Emulator) -> String {
     let (base_url, api_key) = (emulator.base_url(), emulator.api_key());
     format!(
         "[connections.formal]\nplugin = \"formal\"\nbase_url = {base_url:?}\napi_key = {api_key:?}\n"
+    )
+}
+
 /// Returns the part of a configuration that connects `oam` to an emulator.
 pub fn oam_toml(emulator: &oam::Emulator) -> String {
     let base_url = emulator.base_url();

@@ -10,19 +10,17 @@ use clap::{Parser, ValueEnum};
 use sessionql_sandbox::openvpn::{
     Emulator, Missing, Options, PageOrder, RateLimit, Switches, UnknownStatus, Updated,
 };
-use sessionql_sandbox::{Clock, ekran, ekran_toml, openvpn_toml, write_config};
+use sessionql_sandbox::{
+    Clock, ekran, ekran_toml, formal, formal_toml, oam, oam_toml, openvpn_toml, write_config,
+};
 
-/// Emulates the providers with the sessions of an imaginary company. Port and switches are those of OpenVPN CloudConnexa.
-use sessionql_sandbox::{Clock, formal, formal_toml, openvpn_toml, write_config};
-
-/// Emulates OpenVPN CloudConnexa and Formal with the sessions of an imaginary company.
-use sessionql_sandbox::{Clock, oam, oam_toml, openvpn_toml, write_config};
-
-/// Emulates OpenVPN CloudConnexa and Oracle Access Manager with the sessions of an imaginary company.
+/// Emulates the four providers with the sessions of an imaginary company. The switches are those of
+/// OpenVPN CloudConnexa.
 #[derive(Debug, Parser)]
 #[command(name = "sandbox")]
 struct Command {
-    /// Port on 127.0.0.1 of OpenVPN, and the next one of Formal; 0 takes free ones
+    /// Port of OpenVPN CloudConnexa on 127.0.0.1, the next ones are those of Formal, Oracle Access
+    /// Manager and Ekran System; 0 takes free ones
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Chooses the sample data
@@ -133,30 +131,34 @@ fn main() -> io::Result<()> {
     };
     let n_sessions = options.sessions.len();
     let emulator = Emulator::start(options)?;
-    let ekran = ekran::Emulator::start(ekran::Options::seeded(command.seed, clock))?;
-    let config = [openvpn_toml(&emulator), ekran_toml(&ekran)].join("\n");
+    let port = |n: u16| if command.port == 0 { 0 } else { command.port.saturating_add(n) };
     let formal = formal::Emulator::start(formal::Options {
-        port: if command.port == 0 { 0 } else { command.port.saturating_add(1) },
-        ..formal::Options::seeded(command.seed, clock)
+        port: port(1),
+        ..formal::Options::seeded(command.seed, clock.clone())
     })?;
-    let config = [openvpn_toml(&emulator), formal_toml(&formal)].join("\n");
-    let oam = oam::Emulator::start(oam::Options::seeded(command.seed, clock))?;
-    let config = [openvpn_toml(&emulator), oam_toml(&oam)].join("\n");
+    let oam = oam::Emulator::start(oam::Options {
+        port: port(2),
+        ..oam::Options::seeded(command.seed, clock.clone())
+    })?;
+    let ekran = ekran::Emulator::start(ekran::Options {
+        port: port(3),
+        ..ekran::Options::seeded(command.seed, clock)
+    })?;
+    let config =
+        [openvpn_toml(&emulator), formal_toml(&formal), oam_toml(&oam), ekran_toml(&ekran)]
+            .join("\n");
 
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "OpenVPN CloudConnexa: {n_sessions} sessions\n")?;
-    writeln!(stdout, "base URL       {}", emulator.base_url())?;
-    writeln!(stdout, "client id      {}", emulator.client_id())?;
-    writeln!(stdout, "client secret  {}\n", emulator.client_secret())?;
-    writeln!(stdout, "Ekran System: {} sessions\n", ekran.sessions().len())?;
-    writeln!(stdout, "base URL       {}\n\n{config}", ekran.base_url())?;
-    writeln!(stdout, "Formal: {} sessions\n", formal.sessions().len())?;
-    writeln!(stdout, "base URL       {}", formal.base_url())?;
-    writeln!(stdout, "API key        {}\n\n{config}", formal.api_key())?;
-    writeln!(stdout, "Oracle Access Manager: {} sessions\n", oam.sessions().len())?;
-    writeln!(stdout, "base URL       {}", oam.base_url())?;
-    writeln!(stdout, "username       {}", oam.username())?;
-    writeln!(stdout, "password       {}\n\n{config}", oam.password())?;
+    let listed = [
+        ("OpenVPN CloudConnexa", n_sessions, emulator.base_url()),
+        ("Formal", formal.sessions().len(), formal.base_url()),
+        ("Oracle Access Manager", oam.sessions().len(), oam.base_url()),
+        ("Ekran System", ekran.sessions().len(), ekran.base_url()),
+    ];
+    for (name, n_sessions, base_url) in listed {
+        writeln!(stdout, "{name:<22}{n_sessions:>6} sessions   {base_url}")?;
+    }
+    writeln!(stdout, "\n{config}")?;
     if let Some(dir) = &command.write_config {
         writeln!(stdout, "written to {}", write_config(dir, &config)?.display())?;
     }

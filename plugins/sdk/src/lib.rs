@@ -60,8 +60,8 @@ pub mod rows;
 pub mod table;
 pub mod testing;
 pub mod time;
-pub mod zone;
 pub mod xml;
+pub mod zone;
 
 pub use cursors::Cursors;
 pub use error::{Error, Result};

@@ -139,6 +139,10 @@ pub struct Column {
     pub(crate) path: String,
     pub(crate) us_per_unit: i64,
     pub(crate) reading: Reading,
+    /// The text of every row, if it is the same in all; nothing is read then.
+    pub(crate) constant: Option<&'static str>,
+    /// Whether the records have no such value, whatever they hold.
+    pub(crate) is_absent: bool,
 }
 
 /// How a value is read, where its type does not tell.
@@ -151,10 +155,6 @@ pub(crate) enum Reading {
     UpperCase,
     /// A duration as protobuf writes it.
     ProtoDuration,
-    /// The text of every row, if it is the same in all; nothing is read then.
-    pub(crate) constant: Option<&'static str>,
-    /// Whether the records have no such value, whatever they hold.
-    pub(crate) is_absent: bool,
 }
 
 impl Column {
@@ -165,15 +165,14 @@ impl Column {
             nullable: true,
             ..Default::default()
         };
-        Self { wire, path: path.to_owned(), us_per_unit: 1, reading: Reading::Plain }
         Self {
             wire,
             path: path.to_owned(),
             us_per_unit: 1,
+            reading: Reading::Plain,
             constant: None,
             is_absent: false,
         }
-        Self { wire, path: path.to_owned(), us_per_unit: 1, constant: None, is_absent: false }
     }
 
     /// Declares text; a JSON number is taken as its digits.
