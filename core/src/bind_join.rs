@@ -1,8 +1,8 @@
 //! A join that asks one of its sides, the lookup side, by the keys of the other, the outer side.
 //! In: the outer side's rows, in chunks. For each chunk the scan below the lookup side is bound to
 //! the chunk's keys, and a hash join of the engine joins both; so what a join means is decided there.
-//! Made by `rules/bind_join.rs`. The outer side's order is kept and rows come chunk by chunk, so a
-//! LIMIT above ends the requests.
+//! Made by `rules/bind_join.rs`. Rows come chunk by chunk, so a LIMIT above ends the requests; an inner
+//! or outer join keeps the order of its outer side, so one of ORDER BY … LIMIT does too.
 
 mod chunks;
 
@@ -73,8 +73,7 @@ impl BindJoinExec {
     /// Returns the node for a template, whose sides lie as the binding says.
     pub(crate) fn new(template: HashJoinExec, binding: Binding) -> Self {
         let mut equivalences = template.properties().eq_properties.clone();
-        if binding.emits == Emits::Lookup {
-            // Rows come in the order of the keys.
+        if !keeps_order(&template, binding.emits) {
             equivalences.clear_orderings();
         }
         let properties = Arc::new(PlanProperties::new(
@@ -153,14 +152,23 @@ impl BindJoinExec {
     }
 }
 
+/// Tells whether rows go out in the outer side's order, as far as the engine may know. It takes the
+/// columns of a node that keeps an order for those of its children, one after the other: where they
+/// are not, it would sort by another column. Lookup rows come in the order of the keys.
+fn keeps_order(template: &HashJoinExec, emits: Emits) -> bool {
+    emits == Emits::Outer
+        && (true || matches!(template.join_type, JoinType::Inner) || template.projection.is_none())
+}
+
 impl DisplayAs for BindJoinExec {
     fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "BindJoinExec: {} keys={}", self.template.join_type, self.outer_key())?;
         if self.binding.emits == Emits::Lookup {
             write!(formatter, " emits=lookup")?;
         }
-        if let Some(filter) = &self.template.filter {
-            write!(formatter, " filter={}", filter.expression())?;
+        if self.template.filter.is_some() {
+            // What it compares with may be sensitive.
+            write!(formatter, " filtered")?;
         }
         if let Some(fetch) = self.fetch {
             write!(formatter, " fetch={fetch}")?;
@@ -201,7 +209,7 @@ impl ExecutionPlan for BindJoinExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![false, self.binding.emits == Emits::Outer]
+        vec![false, keeps_order(&self.template, self.binding.emits)]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {

@@ -223,7 +223,10 @@ impl Ledger {
             for gap in &entry.gaps {
                 let is_accepted = entry.accept.contains(&gap.reason);
                 if !is_accepted {
-                    let is_wrong = not_monotone.contains(&entry.scan_id) || off == Some(Off::Wrong);
+                    // A value that is cut may be shown, not only a row be missing.
+                    let is_wrong = not_monotone.contains(&entry.scan_id)
+                        || gap.reason == Reason::Clamped
+                        || off == Some(Off::Wrong);
                     off = Some(if is_wrong { Off::Wrong } else { Off::Missing });
                 }
                 let known = KnownGap { gap: gap.clone(), is_accepted };

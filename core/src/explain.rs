@@ -19,9 +19,13 @@ use sessionql_plugin_abi::message::{Filter, Gap, Io, Value};
 use crate::completeness::{Completeness, Ledger, ScanRun};
 use crate::connection::Connection;
 use crate::http::{FinishedRequest, Preview, Usage, mask};
-use crate::scan::{ScanExec, ScanPlan};
+use crate::lookup::Lookup;
+use crate::scan::{Keys, ScanExec, ScanPlan};
 use crate::statement::{StatementContext, UnreadTable};
 use sql::Writer;
+
+/// Why the host sends nothing for some plugins.
+const OWN_READS: &str = "the plugin reads by itself";
 
 /// How a query is answered.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +56,8 @@ pub struct ScanExplanation {
     pub n_rows: Option<u64>,
     /// Why no request is sent, if none is.
     pub no_requests: Option<String>,
+    /// Whether the keys of a join decide what is requested; a note says how.
+    pub is_asked_by_key: bool,
     /// What becomes of each conjunct.
     pub filters: Vec<FilterExplanation>,
     /// The order that the rows are put in right above the scan, if they are, and how many of them
@@ -248,6 +254,16 @@ fn explain_scan(scan: &ScanExec, writer: &Writer) -> ScanExplanation {
         verdict: Some(filter.verdict),
         reason: say(&filter.reason),
     });
+    let filters = filters.collect();
+    if let Keys::Bound { lookup, .. } = scan.keys() {
+        return ScanExplanation { filters, ..explain_lookup(plan, lookup) };
+    }
+    let why_whole = match scan.keys() {
+        Keys::Open { askable, reason: Some(reason) } => {
+            Some(format!("`{}` is read without keys: {reason}", askable.name()))
+        }
+        _ => None,
+    };
     ScanExplanation {
         connection: plan.connection.config.name.clone(),
         table: plan.request.table.clone(),
@@ -255,13 +271,46 @@ fn explain_scan(scan: &ScanExec, writer: &Writer) -> ScanExplanation {
         n_requests: if plan.slices.is_empty() { Some(0) } else { plan.estimate.requests },
         n_rows: plan.estimate.rows,
         no_requests: no_requests(plan),
-        filters: filters.collect(),
+        filters,
         limit: scan.fetch().map(|n_rows| n_rows as u64),
         is_limit_sent: plan.request.limit.is_some(),
-        notes: plan.notes.iter().map(say).collect(),
+        notes: plan.notes.iter().map(say).chain(why_whole).collect(),
         gaps: plan.gaps.iter().map(gap).collect(),
         ..ScanExplanation::default()
     }
+}
+
+/// Explains a scan that a join gives its keys. What the plugin planned for a read without keys is not
+/// what it will send, nor what will be missing.
+fn explain_lookup(plan: &ScanPlan, lookup: &Lookup) -> ScanExplanation {
+    let keys = match lookup.most_keys() {
+        1 => "each key".to_owned(),
+        n_keys => format!("up to {n_keys} keys"),
+    };
+    let column = lookup.column_name();
+    let is_own = reads_by_itself(plan);
+    let mut notes = plan.connection.notes();
+    notes.push(match is_own {
+        true => format!("one read for {keys} of `{column}` that the join brings"),
+        false => format!(
+            "one request for {keys} of `{column}` that the join brings, and one for each further page"
+        ),
+    });
+    if !is_own && let Err(error) = plan.connection.client() {
+        notes.push(format!("the query itself would fail: {error}"));
+    }
+    ScanExplanation {
+        connection: plan.connection.config.name.clone(),
+        table: plan.request.table.clone(),
+        no_requests: is_own.then(|| OWN_READS.to_owned()),
+        is_asked_by_key: true,
+        notes,
+        ..ScanExplanation::default()
+    }
+}
+
+fn reads_by_itself(plan: &ScanPlan) -> bool {
+    plan.connection.managed.plugin().manifest.io == Io::Own
 }
 
 /// Returns why a scan sends no request through the host, if it sends none.
@@ -272,8 +321,7 @@ fn no_requests(plan: &ScanPlan) -> Option<String> {
             None => "the plugin sees that no row can pass".to_owned(),
         });
     }
-    (plan.connection.managed.plugin().manifest.io == Io::Own)
-        .then(|| "the plugin reads by itself".to_owned())
+    reads_by_itself(plan).then(|| OWN_READS.to_owned())
 }
 
 fn explain_unread(table: &UnreadTable, writer: &Writer) -> ScanExplanation {

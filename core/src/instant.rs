@@ -48,7 +48,7 @@ fn parse_with_offset(text: &str) -> Option<DateTime<Utc>> {
     let offset_minutes = hours * 60 + minutes;
     let offset_minutes = if offset.starts_with('-') { -offset_minutes } else { offset_minutes };
     let local = parse_local(local.trim_end())?;
-    Some((local - TimeDelta::minutes(offset_minutes)).and_utc())
+    Some(local.checked_sub_signed(TimeDelta::minutes(offset_minutes))?.and_utc())
 }
 
 /// Returns the instant of a wall-clock time in a zone.
@@ -59,7 +59,7 @@ pub fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
         }
         LocalResult::None => {
             let before = zone.from_local_datetime(&local.checked_sub_signed(TimeDelta::hours(3))?);
-            Some(before.latest()?.with_timezone(&Utc) + TimeDelta::hours(3))
+            before.latest()?.with_timezone(&Utc).checked_add_signed(TimeDelta::hours(3))
         }
     }
 }
@@ -92,6 +92,23 @@ mod tests {
         for bad in ["", "soon", "2026-13-01", "2026-01-02 25:00", "14:05", "2026-01-02 10:00+99"] {
             assert_eq!(utc(bad, Tz::UTC), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn instants_at_the_ends_of_time_are_none() {
+        let (first, last) = ("-262143-01-01", "+262142-12-31");
+        for zone in [Tz::UTC, chrono_tz::Asia::Tokyo, chrono_tz::America::New_York] {
+            for day in [first, last] {
+                // Whichever of them the zone pushes out of range.
+                let _instant = (utc(day, zone), utc(&format!("{day} 23:59:59"), zone));
+            }
+        }
+        assert_eq!(utc(&format!("{last} 23:30:00-05:00"), Tz::UTC), None);
+        assert_eq!(utc(&format!("{first} 00:30:00+05:00"), Tz::UTC), None);
+        assert_eq!(
+            utc(&format!("{last} 23:30:00+05:00"), Tz::UTC).as_deref(),
+            Some("+262142-12-31T18:30:00Z")
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! In: keys. Out: the rows that have one of them. Every key is asked for once in a statement, however
 //! many joins and chunks want it; keys are asked for in parts, several at a time.
 //! Keys that the plugin cannot ask for are answered from a read without keys, with its gaps.
+//! The memory limit holds for the rows from the batch on in which they come.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,10 +58,19 @@ struct Answers {
     memory: Option<MemoryReservation>,
 }
 
-/// Keys that are asked for together.
+/// What keys that are asked for together brought.
+#[derive(Default)]
 struct Part {
-    keys: Vec<String>,
-    plan: ScanPlan,
+    answers: Vec<(Vec<String>, Rows)>,
+    /// The keys that the plugin cannot ask for.
+    not_askable: Vec<String>,
+}
+
+/// The rows of one scan.
+struct Rows {
+    batches: Vec<RecordBatch>,
+    /// What they take, until they are kept by their keys.
+    _memory: MemoryReservation,
 }
 
 impl Lookup {
@@ -141,19 +151,20 @@ impl Lookup {
     ) -> Result<()> {
         let is_missing = |key: &&String| !answers.by_key.contains_key(*key);
         let missing: Vec<String> = keys.iter().filter(is_missing).cloned().collect();
-        let (parts, not_askable) = self.parts(&missing)?;
-        let runs = parts.into_iter().map(|Part { keys, plan }| {
-            let rows = read(Arc::new(plan), task);
-            async move { Ok::<_, DataFusionError>((keys, rows?.try_collect::<Vec<_>>().await?)) }
-        });
-        let mut runs = stream::iter(runs).buffer_unordered(self.limits.n_scans.max(1));
-        while let Some((keys, batches)) = runs.try_next().await? {
-            let mut rows = self.by_key(&batches)?;
-            for key in keys {
-                // Rows of other keys are not taken: a provider that ignores case brings those of
-                // `alice` for `Alice` too, and both may be asked for.
-                let rows = rows.remove(&key).map_or_else(|| self.no_rows(), Ok)?;
-                answers.keep(&self.askable.name(), task, key, rows)?;
+        let mut not_askable = Vec::new();
+        // A part is planned when it is its turn: what comes before may fail, or fill the memory.
+        let parts = self.parts(&missing).into_iter().map(|keys| self.ask(keys, task));
+        let mut parts = stream::iter(parts).buffer_unordered(self.limits.n_scans.max(1));
+        while let Some(part) = parts.try_next().await? {
+            not_askable.extend(part.not_askable);
+            for (keys, rows) in part.answers {
+                let mut rows = self.by_key(rows)?;
+                for key in keys {
+                    // Rows of other keys are not taken: a provider that ignores case brings those of
+                    // `alice` for `Alice` too, and both may be asked for.
+                    let rows = rows.remove(&key).map_or_else(|| self.no_rows(), Ok)?;
+                    answers.keep(&self.askable.name(), task, key, rows)?;
+                }
             }
         }
         if !not_askable.is_empty() && answers.whole.is_none() {
@@ -163,8 +174,7 @@ impl Lookup {
                 self.table_name(),
                 self.column_name()
             ));
-            let batches = read(Arc::new(plan), task)?.try_collect::<Vec<_>>().await?;
-            let rows = self.by_key(&batches)?;
+            let rows = self.by_key(self.read(plan, task).await?)?;
             let size_bytes = rows.values().map(RecordBatch::get_array_memory_size).sum();
             answers.memory(&self.askable.name(), task).try_grow(size_bytes)?;
             answers.whole = Some(rows);
@@ -177,38 +187,51 @@ impl Lookup {
         Ok(())
     }
 
-    /// Divides keys into parts that run at the same time, and returns those that cannot be asked for.
-    fn parts(&self, keys: &[String]) -> Result<(Vec<Part>, Vec<String>)> {
+    /// Divides keys into parts that run at the same time.
+    fn parts(&self, keys: &[String]) -> Vec<Vec<String>> {
         let n_scans = self.limits.n_scans.max(1);
-        let most = self.limits.max_chunk.div_ceil(n_scans).max(1);
         let n_keys = match self.askable.takes_lists(self.column) {
-            true => keys.len().div_ceil(n_scans).clamp(1, most),
+            true => keys.len().div_ceil(n_scans).clamp(1, self.most_keys()),
             false => 1,
         };
-        let (mut parts, mut not_askable) = (Vec::new(), Vec::new());
-        for keys in keys.chunks(n_keys) {
-            self.plan_part(keys, &mut parts, &mut not_askable)?;
-        }
-        Ok((parts, not_askable))
+        keys.chunks(n_keys).map(<[String]>::to_vec).collect()
     }
 
-    /// Plans one part; halves it as long as the plugin cannot ask for all of it.
-    fn plan_part(
-        &self,
-        keys: &[String],
-        parts: &mut Vec<Part>,
-        not_askable: &mut Vec<String>,
-    ) -> Result<()> {
-        match self.askable.plan_keys(self.scan_id, self.column, keys)? {
-            Some(plan) => parts.push(Part { keys: keys.to_vec(), plan }),
-            None if keys.len() < 2 => not_askable.extend_from_slice(keys),
-            None => {
-                let (first, second) = keys.split_at(keys.len() / 2);
-                self.plan_part(first, parts, not_askable)?;
-                self.plan_part(second, parts, not_askable)?;
+    /// Returns how many keys are asked for together at most.
+    pub(crate) fn most_keys(&self) -> usize {
+        match self.askable.takes_lists(self.column) {
+            true => self.limits.max_chunk.div_ceil(self.limits.n_scans.max(1)).max(1),
+            false => 1,
+        }
+    }
+
+    /// Asks for one part, in halves as long as the plugin cannot ask for all of it.
+    async fn ask(&self, keys: Vec<String>, task: &TaskContext) -> Result<Part> {
+        let mut part = Part::default();
+        let mut rest = vec![keys];
+        while let Some(mut keys) = rest.pop() {
+            match self.askable.plan_keys(self.scan_id, self.column, &keys)? {
+                Some(plan) => part.answers.push((keys, self.read(plan, task).await?)),
+                None if keys.len() < 2 => part.not_askable.append(&mut keys),
+                None => {
+                    let second = keys.split_off(keys.len() / 2);
+                    rest.extend([second, keys]);
+                }
             }
         }
-        Ok(())
+        Ok(part)
+    }
+
+    /// Reads a scan to its end.
+    async fn read(&self, plan: ScanPlan, task: &TaskContext) -> Result<Rows> {
+        let memory = memory(&self.askable.name(), task);
+        let mut batches = Vec::new();
+        let mut scan = read(Arc::new(plan), task)?;
+        while let Some(batch) = scan.try_next().await? {
+            
+            batches.push(batch);
+        }
+        Ok(Rows { batches, _memory: memory })
     }
 
     fn no_rows(&self) -> Result<RecordBatch> {
@@ -216,8 +239,8 @@ impl Lookup {
     }
 
     /// Returns rows by their key, compared as SQL does.
-    fn by_key(&self, batches: &[RecordBatch]) -> Result<HashMap<String, RecordBatch>> {
-        let rows = concat_batches(&self.schema()?, batches)?;
+    fn by_key(&self, rows: Rows) -> Result<HashMap<String, RecordBatch>> {
+        let rows = concat_batches(&self.schema()?, &rows.batches)?;
         let column = self.columns().iter().position(|column| *column == self.column);
         let column = column.ok_or_else(|| {
             DataFusionError::Internal("a lookup does not read its key".to_owned())
@@ -254,9 +277,7 @@ impl Answers {
 
     /// Returns the memory that the answers take.
     fn memory(&mut self, table: &str, task: &TaskContext) -> &MemoryReservation {
-        self.memory.get_or_insert_with(|| {
-            MemoryConsumer::new(format!("answers of {table}")).register(task.memory_pool())
-        })
+        self.memory.get_or_insert_with(|| memory(table, task))
     }
 
     /// Returns the rows of these keys, which were all asked for.
@@ -268,4 +289,9 @@ impl Answers {
         })?;
         Ok(concat_batches(schema, found)?)
     }
+}
+
+/// Returns the memory for answers of a table.
+fn memory(table: &str, task: &TaskContext) -> MemoryReservation {
+    MemoryConsumer::new(format!("answers of {table}")).register(task.memory_pool())
 }

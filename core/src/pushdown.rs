@@ -9,10 +9,10 @@ pub(crate) mod value;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
-use sessionql_plugin_abi::message::{Bound, Filter, FilterOp};
+use sessionql_plugin_abi::message::{Bound, Filter, FilterOp, TimeColumns};
 
 use crate::columns::{ColumnSource, TableColumn};
-pub(crate) use constants::fold as fold_constants;
+pub(crate) use constants::{Folded, fold as fold_constants};
 use constraint::{ColumnConstraint, is_never_true, read};
 
 /// What can be pushed of a list of conjuncts.
@@ -35,9 +35,13 @@ pub(crate) struct PushableFilter {
     pub is_superset: bool,
 }
 
-/// Returns what of `conjuncts` can be sent to a table with these columns. `takes_window` tells
-/// whether the table takes `open_during` filters.
-pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: bool) -> Pushable {
+/// Returns what of `conjuncts` can be sent to a table with these columns. `window` are
+/// the columns of the `open_during` filters that the table takes, if it does.
+pub(crate) fn push(
+    conjuncts: &[&Expr],
+    columns: &[TableColumn],
+    window: Option<&TimeColumns>,
+) -> Pushable {
     let mut by_column: Vec<ColumnConstraint> = Vec::new();
     let mut pushable = Pushable::default();
     for (conjunct_idx, conjunct) in conjuncts.iter().enumerate() {
@@ -46,15 +50,9 @@ pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: b
             pushable.is_contradiction = true;
             continue;
         }
-        if let Some(window) = value::window(conjunct) {
-            if takes_window {
-                let conjuncts = vec![conjunct_idx];
-                pushable.filters.push(PushableFilter {
-                    filter: window,
-                    conjuncts,
-                    is_superset: false,
-                });
-            }
+        if let Some(filter) = window.and_then(|time| value::window(conjunct, time)) {
+            let conjuncts = vec![conjunct_idx];
+            pushable.filters.push(PushableFilter { filter, conjuncts, is_superset: false });
             continue;
         }
         let Some(found) = read(conjunct) else { continue };
@@ -91,7 +89,7 @@ pub(crate) fn push(conjuncts: &[&Expr], columns: &[TableColumn], takes_window: b
 
 /// Returns why no filter stands for a conjunct, for people.
 pub(crate) fn why_not_sent(conjunct: &Expr, columns: &[TableColumn]) -> &'static str {
-    if value::window(conjunct).is_some() {
+    if value::is_window(conjunct) {
         return "the provider has no such window";
     }
     let Some(found) = read(conjunct) else {

@@ -21,14 +21,14 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
 use sessionql_plugin_abi::WireError;
-use sessionql_plugin_abi::message::{Io, Plan, Request, Table, Verdict};
+use sessionql_plugin_abi::message::{Io, Plan, Request, Table, TimeColumns, Verdict};
 
 use crate::columns::{ColumnSource, TableColumn, branch_columns, schema_of, table_columns};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::http::Sensitive;
 use crate::pushdown::value::format_instant;
-use crate::pushdown::{self, Pushable};
+use crate::pushdown::{self, Folded, Pushable};
 use crate::scan::{FilterPlan, Keys, OutputSource, ScanExec, ScanPlan};
 use crate::sessions::Branches;
 use crate::statement::StatementContext;
@@ -88,6 +88,11 @@ impl ProviderTable {
         &self.table
     }
 
+    /// Returns the columns of the `open_during` filters that the plugin takes, if it does.
+    fn window(&self) -> Option<&TimeColumns> {
+        self.table.time.as_ref().filter(|_| self.table.takes_open_during)
+    }
+
     /// Plans a scan of these columns, by index, with these conjuncts.
     ///
     /// # Errors
@@ -101,14 +106,14 @@ impl ProviderTable {
     ) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
         let folded = match self.context.pushes_filters {
             true => self.decide_constants(filters)?,
-            false => Some(filters.to_vec()),
+            false => Some(Folded { open: filters.to_vec(), decided: Vec::new() }),
         };
-        let Some(filters) = folded else {
+        let Some(Folded { open: filters, decided }) = folded else {
             return self.no_rows(filters, projection, "no row can pass");
         };
         let filters = filters.as_slice();
         let conjuncts: Vec<&Expr> = filters.iter().collect();
-        let pushable = pushdown::push(&conjuncts, &self.columns, self.table.takes_open_during);
+        let pushable = pushdown::push(&conjuncts, &self.columns, self.window());
         let is_empty = pushable.is_contradiction && self.context.pushes_filters;
         if is_empty || limit == Some(0) {
             let reason = if is_empty { "no row can pass" } else { "`LIMIT 0`" };
@@ -124,14 +129,15 @@ impl ProviderTable {
             _ => Keys::NotNeeded,
         };
         let id = self.context.next_scan_id();
-        let told = self.filter_plans(filters, &pushable, &negotiated.plan);
+        let mut told = self.filter_plans(filters, &pushable, &negotiated.plan);
+        told.extend(decided.into_iter().map(told::decided));
         let plan = self.scan_plan(id, props, told, projection, negotiated)?;
         Ok(Arc::new(ScanExec::try_new(Arc::new(plan), limit)?.with_keys(keys)))
     }
 
     /// Returns the filters without those that `provider` and `connection` decide; `None` if they
     /// rule all rows out.
-    fn decide_constants(&self, filters: &[Expr]) -> Result<Option<Vec<Expr>>> {
+    fn decide_constants(&self, filters: &[Expr]) -> Result<Option<Folded>> {
         let constants: Vec<(&str, &str)> = self
             .columns
             .iter()
@@ -274,19 +280,21 @@ impl ProviderTable {
             }
             false => Vec::new(),
         };
-        let mut notes = self.connection.notes();
-        notes.extend(plan.notes);
+        let mut failure = None;
         let client = match self.connection.managed.plugin().manifest.io {
             Io::Host => match self.connection.client() {
                 Ok(client) => Some(client.clone()),
                 Err(error) if self.context.is_only_explained => {
-                    notes.push(format!("the query itself would fail: {error}"));
+                    failure = Some(format!("the query itself would fail: {error}"));
                     None
                 }
                 Err(error) => return Err(PlanError::Connection(error)),
             },
             Io::Own => None,
         };
+        // The client has notes on the base URL.
+        let mut notes = self.connection.notes();
+        notes.extend(plan.notes.into_iter().chain(failure));
         let texts = filters.iter().flat_map(|filter| self.sensitive_texts(&filter.expr));
         let sensitive = Sensitive::new(&self.table, &request.filters, texts);
         Ok(ScanPlan {

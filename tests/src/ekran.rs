@@ -380,18 +380,22 @@ pub fn switches() -> impl Strategy<Value = Switches> {
     let order = select(vec![Order::Oldest, Order::Newest, Order::ByUser]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let more = (any::<bool>(), any::<bool>(), any::<bool>());
-    (select(zones), offset, selection, unfinished, order, flags, more).prop_map(
-        |(time_zone, offset, selection, unfinished, order, flags, more)| {
+    // Rare, so that most servers can be sent bounds.
+    let odd = (prop::bool::weighted(0.15), prop::bool::weighted(0.15));
+    (select(zones), offset, selection, unfinished, order, flags, (more, odd)).prop_map(
+        |(time_zone, offset, selection, unfinished, order, flags, (more, odd))| {
             let (fold_is_later, start_is_inclusive, end_is_inclusive, ends, cuts_unfinished) =
                 flags;
             let (numbers_as_text, gzip, is_elsewhere) = more;
             Switches {
                 time_zone,
                 fold_is_later,
+                ignores_summer: odd.0,
                 offset,
                 start_is_inclusive,
                 end_is_inclusive,
                 selection,
+                open_need_end: odd.1,
                 idle: if is_elsewhere { Idle::Elsewhere } else { Idle::Bound },
                 ends_are_activities: ends,
                 unfinished,

@@ -109,18 +109,11 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Returns how a record is read: a completed session without end lasted as long as it says.
+    /// Returns a session as it was; only its state is as the provider knows it. An end that is not
+    /// shown is owed all the same, or a word that it is not known.
     pub fn of(record: &SessionRecord, switches: &Switches) -> Self {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let inferred = || {
-            let lasted = record.duration.filter(|_| switches.shows_duration);
-            record.start.map(|start| start + lasted.unwrap_or_default())
-        };
-        let end = match record.status {
-            Status::Active | Status::Idle => None,
-            Status::Completed if record.hides_end(switches) => inferred(),
-            Status::Completed => record.end.or_else(inferred),
-        };
+        let end = record.end.filter(|_| record.status == Status::Completed);
         Self {
             id: record.id.clone(),
             user: some(&record.username),
@@ -189,7 +182,7 @@ pub fn switches() -> impl Strategy<Value = Switches> {
         prop::sample::select(vec![None, Some(1_i64), Some(90)]),
     );
     let pages = (
-        any::<[bool; 4]>(),
+        any::<[bool; 5]>(),
         select(&[None, Some(1), Some(2), Some(3), Some(7)]),
         prop::option::of(1..4_usize),
         0..3_usize,
@@ -202,7 +195,7 @@ pub fn switches() -> impl Strategy<Value = Switches> {
     );
     (time, pages, shown).prop_map(|(time, pages, shown)| {
         let (timestamp, [start_is_exclusive, end_is_inclusive, whole_seconds], skew, days) = time;
-        let ([oldest_first, is_opaque, is_bound, full_cursor], page_cap, empty, repeated) = pages;
+        let ([oldest_first, is_opaque, is_bound, full_cursor, fills_cursor], page_cap, empty, repeated) = pages;
         let ([duration, idle, unknown, space, any_case, parents], hidden, proxy, status) = shown;
         Switches {
             timestamp,
@@ -214,6 +207,7 @@ pub fn switches() -> impl Strategy<Value = Switches> {
             page_cap,
             cursor: if is_opaque { CursorStyle::Opaque } else { CursorStyle::LastId },
             cursor_is_bound: is_bound,
+            fills_cursor,
             cursor_after_full_page: full_cursor,
             empty_page_every: empty,
             repeated_rows: repeated,

@@ -103,7 +103,7 @@ pub fn sessions(most: usize) -> impl Strategy<Value = Vec<SessionRecord>> {
 }
 
 fn session(n: usize) -> impl Strategy<Value = SessionRecord> {
-    let user = prop::sample::select(vec!["ann", "ann", "ann", "Ann", "bob", "joanna", "a*"]);
+    let user = prop::sample::select(vec!["ann", "ann", "ann", "Ann", "bob", "joanna", "a*", "ann\\x"]);
     let ip = prop::sample::select(vec![
         Some("192.0.2.1"),
         Some("192.0.2.2"),
@@ -145,11 +145,11 @@ pub fn switches() -> impl Strategy<Value = Switches> {
     ]);
     let words = (form, total, nothing, matching, combination);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    let more = (any::<bool>(), any::<u64>(), -720..=840_i32, -30..=30_i64);
+    let more = (any::<bool>(), any::<bool>(), any::<u64>(), -720..=840_i32, -30..=30_i64);
     (words, flags, more).prop_map(|(words, flags, more)| {
         let (form, total, nothing, matching, combination) = words;
         let (bare_list, collapses_one, values_as_text, shows_nulls, no_match_is_404) = flags;
-        let (answers_unkeyed, order_seed, offset_minutes, ahead_seconds) = more;
+        let (answers_unkeyed, repeats_one, order_seed, offset_minutes, ahead_seconds) = more;
         Switches {
             form,
             total,
@@ -157,6 +157,7 @@ pub fn switches() -> impl Strategy<Value = Switches> {
             matching,
             combination,
             bare_list,
+            repeats_one,
             collapses_one,
             values_as_text,
             shows_nulls,
@@ -323,7 +324,7 @@ fn condition() -> impl Strategy<Value = Condition> {
         prop::sample::subsequence(values.clone(), 1..=values.len().min(3))
     };
     prop_oneof![
-        6 => some(vec!["ann", "Ann", "bob", "nobody", "a*", ""])
+        6 => some(vec!["ann", "Ann", "bob", "nobody", "a*", "ann\\x", ""])
             .prop_map(|values| Condition::OneOf("user", values)),
         3 => some(vec!["192.0.2.1", "192.0.2.2", "198.51.100.7", "203.0.113.99"])
             .prop_map(|values| Condition::OneOf("client_ip", values)),

@@ -71,7 +71,7 @@ fn names_the_line_and_the_key() {
     );
     assert_eq!(
         error("[settings]\ntime_zone = \"Mars/Base\"\n"),
-        "2: `time_zone`: no time zone `Mars/Base`"
+        "2: `time_zone`: no time zone `Mars/Base` (zones are named like `UTC` or `Europe/Berlin`)"
     );
     assert!(error("[settings\n").starts_with("1: not TOML: "), "{}", error("[settings\n"));
 }

@@ -29,6 +29,7 @@ use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 
 use super::sql::{Writer, shorten, shorten_list};
 use super::{Order, Step};
+use crate::bind_join::BindJoinExec;
 use crate::completeness::ScanRun;
 use crate::scan::ScanExec;
 
@@ -189,6 +190,12 @@ fn describe_join(plan: &Arc<dyn ExecutionPlan>, writer: &Writer) -> Option<Strin
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let filter = join.filter().map(|filter| filter.expression());
         return Some(words(join.join_type(), "", join.on(), filter));
+    }
+    if let Some(join) = plan.downcast_ref::<BindJoinExec>() {
+        let template = join.template();
+        let filter = template.filter().map(|filter| filter.expression());
+        let text = words(template.join_type(), ", by key,", template.on(), filter);
+        return Some(text + &first(join.fetch()));
     }
     if let Some(join) = plan.downcast_ref::<SortMergeJoinExec>() {
         let filter = join.filter().as_ref().map(|filter| filter.expression());

@@ -150,6 +150,10 @@ impl Page {
             self.line(1, &format!("requests: none; {why}"));
             return;
         }
+        if scan.is_asked_by_key {
+            self.line(1, "requests: as many as the keys of the join need");
+            return;
+        }
         let n_previews = scan.requests.len() as u64;
         self.line(
             1,

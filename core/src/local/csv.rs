@@ -2,10 +2,15 @@
 //! the empty text. In: bytes. Out: the names of the header, then records with their lines. What is
 //! not CSV is an error and never a row less.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use super::cell::Cell;
 use super::{Fault, MAX_VALUE_BYTES, Row};
+
+/// How long a header may be, and any other record.
+const MAX_HEADER_BYTES: usize = 1 << 20;
+const MAX_RECORD_BYTES: usize = 4 * MAX_VALUE_BYTES;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -42,10 +47,11 @@ impl<R: BufRead> CsvReader<R> {
         }
         let mut reader =
             Self { input, delimiter, names: Vec::new(), line: 1, peeked: None, blank_line: None };
-        let header = match reader.record()? {
+        let header = match reader.record(MAX_HEADER_BYTES, None)? {
             Some(header) if header.cells != [Cell::Null] => header,
             _ => return Err(Fault::new("the file has no header").at(1)),
         };
+        let mut known = HashSet::new();
         for (column_idx, cell) in header.cells.into_iter().enumerate() {
             let name = match cell {
                 Cell::Field(name) if !name.is_empty() => name,
@@ -54,7 +60,7 @@ impl<R: BufRead> CsvReader<R> {
                     return Err(Fault::new(message).at(header.line));
                 }
             };
-            if reader.names.contains(&name) {
+            if !known.insert(name.clone()) {
                 let message = format!("the header names `{name}` twice");
                 return Err(Fault::new(message).at(header.line));
             }
@@ -66,7 +72,8 @@ impl<R: BufRead> CsvReader<R> {
     /// Returns the next row.
     pub(super) fn next_row(&mut self) -> Result<Option<Row>, Fault> {
         loop {
-            let Some(row) = self.record()? else { return Ok(None) };
+            let n_columns = Some(self.names.len());
+            let Some(row) = self.record(MAX_RECORD_BYTES, n_columns)? else { return Ok(None) };
             if row.cells == [Cell::Null] && self.names.len() > 1 {
                 self.blank_line.get_or_insert(row.line);
                 continue;
@@ -83,15 +90,31 @@ impl<R: BufRead> CsvReader<R> {
         }
     }
 
-    /// Reads one record; `None` at the file's end.
-    fn record(&mut self) -> Result<Option<Row>, Fault> {
+    /// Reads one record; `None` at the file's end. What is too much for one is an error at once: a file
+    /// that is no CSV may be a single line.
+    fn record(
+        &mut self,
+        max_bytes: usize,
+        n_columns: Option<usize>,
+    ) -> Result<Option<Row>, Fault> {
         if self.peek()?.is_none() {
             return Ok(None);
         }
         let line = self.line;
         let mut cells = Vec::with_capacity(self.names.len());
+        let mut n_bytes = 0;
         loop {
             let (cell, end) = self.field()?;
+            if n_columns == Some(cells.len()) {
+                let message = format!("the line has more than {}", count(cells.len()));
+                return Err(Fault::new(message + ", which the header has").at(line));
+            }
+            n_bytes += 1 + if let Cell::Field(text) = &cell { text.len() } else { 0 };
+            if n_bytes > max_bytes {
+                let what = if n_columns.is_some() { "record" } else { "header" };
+                let message = format!("the {what} is longer than {max_bytes} bytes");
+                return Err(Fault::new(message).at(line).with_hint("is a quote missing?"));
+            }
             cells.push(cell);
             if end != FieldEnd::Delimiter {
                 return Ok(Some(Row { line, cells }));
@@ -241,6 +264,30 @@ mod tests {
         assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 4]);
     }
 
+    /// Bytes without an end.
+    fn endless(begin: &'static [u8], piece: &'static [u8]) -> impl BufRead {
+        struct Endless(&'static [u8]);
+        impl std::io::Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let n_bytes = self.0.len().min(buffer.len());
+                buffer[..n_bytes].copy_from_slice(&self.0[..n_bytes]);
+                Ok(n_bytes)
+            }
+        }
+        std::io::BufReader::new(std::io::Read::chain(begin, Endless(piece)))
+    }
+
+    #[test]
+    fn a_record_without_an_end_is_an_error_all_the_same() {
+        let header = CsvReader::open(endless(b"", b"ab,"), b',').err().unwrap();
+        assert_eq!(header.message, "the header is longer than 1048576 bytes");
+        let header = CsvReader::open(endless(b"", b","), b',').err().unwrap();
+        assert_eq!(header.message, "the header is longer than 1048576 bytes");
+        let mut reader = CsvReader::open(endless(b"a,b\n", b"x,"), b',').unwrap();
+        let row = reader.next_row().unwrap_err();
+        assert_eq!(row.message, "the line has more than 2 fields, which the header has");
+    }
+
     #[test]
     fn what_is_not_csv_is_an_error_with_its_line() {
         for (text, expected) in [
@@ -249,7 +296,7 @@ mod tests {
             (b"a,,b\n", "1: column 2 has no name"),
             (b"a,b,a\n", "1: the header names `a` twice"),
             (b"a,b\n1,2\n3\n", "3: the line has 1 field, the header has 2 fields"),
-            (b"a,b\n1,2,3\n", "2: the line has 3 fields, the header has 2 fields"),
+            (b"a,b\n1,2,3\n", "2: the line has more than 2 fields, which the header has"),
             (b"a,b\n1,2\n\n3,4\n", "3: the line is empty, and rows follow it"),
             (b"a\n\"x\n\ny\n", "2: a quote that begins here has no end"),
             (b"a\n\"x\" y\n", "2: a quoted field goes on after its quote"),

@@ -78,8 +78,7 @@ pub(super) fn survey(
     }
     if !checked.is_empty() {
         each_batch(config, copy, &columns, &checked, CHECK_ROWS, &mut |_, _| match context
-            .cancel
-            .is_cancelled()
+            .is_over()
         {
             true => Err(Fault::cancelled()),
             false => Ok(Wanted::More),

@@ -10,10 +10,11 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use sessionql_plugin_abi::message::ColumnType;
 
 use super::cell::{Cell, Value};
-use super::survey::TextReader;
+use super::survey::{ROWS_PER_LOOK, TextReader};
 use super::{Fault, LocalFile, changed, parquet};
 use crate::columns::data_type;
 use crate::config::FileFormat;
+use crate::statement::StatementContext;
 
 /// How many bytes a batch of text is made of, about.
 const BATCH_BYTES: usize = 4 << 20;
@@ -26,12 +27,13 @@ pub(super) enum Wanted {
 }
 
 /// Reads the columns `wanted`, as indexes into those of the file, in batches of at most
-/// `batch_rows` rows, and hands each to `emit`.
+/// `batch_rows` rows, and hands each to `emit`. Ends when nobody waits for `context` any more.
 ///
 /// # Errors
 /// If the file is not the one that was looked through, and what `emit` says.
 pub(super) fn read(
     file: &LocalFile,
+    context: &StatementContext,
     wanted: &[usize],
     batch_rows: usize,
     emit: &mut dyn FnMut(RecordBatch) -> Result<Wanted, Fault>,
@@ -49,6 +51,10 @@ pub(super) fn read(
             wanted.iter().map(|idx| Builder::new(file.columns[*idx].column_type)).collect();
         let (mut n_rows, mut n_bytes) = (0, 0);
         while n_rows < batch_rows && n_bytes < BATCH_BYTES {
+            // A batch may be a long way: columns that are not wanted take time too.
+            if n_rows.is_multiple_of(ROWS_PER_LOOK) && context.is_over() {
+                return Err(Fault::cancelled());
+            }
             let Some(row) = reader.next_row()? else {
                 is_last = true;
                 break;

@@ -14,7 +14,7 @@ use crate::config::{FileFormat, LocalTableConfig};
 use crate::statement::StatementContext;
 
 /// How many rows are read between two looks at whether anybody still waits.
-const ROWS_PER_LOOK: usize = 1024;
+pub(super) const ROWS_PER_LOOK: usize = 64;
 
 /// A text file of which rows are read.
 pub(super) enum TextReader {

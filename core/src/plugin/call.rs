@@ -81,7 +81,7 @@ pub(crate) fn log_line(level: i32, line: &str) {
 /// What a call ended with.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// The document, if one was given.
+    /// The document, if one was given. Of a call that was stopped, only if it ended well.
     pub(super) document: Option<Vec<u8>>,
     /// Whether the plugin was told to stop, or that the statement was cancelled.
     pub(super) was_stopped: bool,
@@ -139,9 +139,10 @@ pub(super) fn run(
     let reply = Reply { document: call.document, was_stopped: call.was_stopped };
     match code {
         ffi::OK => Ok(reply),
-        ffi::CANCELLED if reply.was_stopped => Ok(reply),
-        ffi::CANCELLED => Err(broken("the plugin ended a call that nobody cancelled".to_owned())),
-        _ if reply.was_stopped => Ok(reply),
+        ffi::CANCELLED if !reply.was_stopped => {
+            Err(broken("the plugin ended a call that nobody cancelled".to_owned()))
+        }
+        _ if reply.was_stopped => Ok(Reply { document: None, ..reply }),
         ffi::ERROR => Err(read_error(&reply)),
         other => Err(broken(format!("the plugin returned the unknown code {other}"))),
     }

@@ -26,8 +26,8 @@ pub struct ManagedConnection {
 pub enum ScanEnd {
     /// The plugin said what it covered.
     Reported(Report),
-    /// The host told it to stop.
-    Stopped,
+    /// The host told it to stop. What it said all the same, which may be nothing.
+    Stopped(Report),
 }
 
 impl ManagedConnection {
@@ -100,10 +100,13 @@ impl ManagedConnection {
             unsafe { scan(raw.0, host, slice.as_ptr(), slice.len()) }
         });
         let reply = self.plugin.note_panic(reply)?;
-        if reply.was_stopped {
-            return Ok(ScanEnd::Stopped);
+        if !reply.was_stopped {
+            return call::document("scan", &reply).map(ScanEnd::Reported);
         }
-        call::document("scan", &reply).map(ScanEnd::Reported)
+        if reply.document.is_none() {
+            return Ok(ScanEnd::Stopped(Report::default()));
+        }
+        call::document("scan", &reply).map(ScanEnd::Stopped)
     }
 
     /// Checks and takes one emitted batch.

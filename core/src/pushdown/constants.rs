@@ -9,8 +9,17 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 
-/// Returns the filters with these columns, by name, replaced by their texts, and without those that
-/// are then true; `None` if one can pass no row. Filters on other columns stay as they are.
+/// Filters of which the constant columns are known.
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
+    /// What other columns must decide.
+    pub open: Vec<Expr>,
+    /// What holds for every row.
+    pub decided: Vec<Expr>,
+}
+
+/// Returns the filters with these columns, by name, replaced by their texts; `None` if one can pass
+/// no row. Filters on other columns stay as they are.
 ///
 /// # Errors
 /// If the engine cannot simplify one.
@@ -18,10 +27,10 @@ pub(crate) fn fold(
     filters: &[Expr],
     constants: &[(&str, &str)],
     schema: &DFSchema,
-) -> Result<Option<Vec<Expr>>> {
+) -> Result<Option<Folded>> {
     let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
     let simplifier = ExprSimplifier::new(context);
-    let mut left = Vec::with_capacity(filters.len());
+    let mut folded = Folded::default();
     for filter in filters {
         let replaced = filter.clone().transform(|expr| {
             let Expr::Column(column) = &expr else { return Ok(Transformed::no(expr)) };
@@ -32,16 +41,18 @@ pub(crate) fn fold(
             })
         })?;
         if !replaced.transformed {
-            left.push(replaced.data);
+            folded.open.push(replaced.data);
             continue;
         }
         match simplifier.simplify(replaced.data)? {
-            Expr::Literal(ScalarValue::Boolean(Some(true)), _) => {}
+            Expr::Literal(ScalarValue::Boolean(Some(true)), _) => {
+                folded.decided.push(filter.clone());
+            }
             Expr::Literal(ScalarValue::Boolean(_) | ScalarValue::Null, _) => return Ok(None),
-            open => left.push(open),
+            open => folded.open.push(open),
         }
     }
-    Ok(Some(left))
+    Ok(Some(folded))
 }
 
 #[cfg(test)]
@@ -58,7 +69,7 @@ mod tests {
         let schema = Schema::new(vec![text("user"), text("provider"), text("connection")]);
         let schema = DFSchema::try_from(schema).unwrap();
         let folded = fold(&[filter], &CONSTANTS, &schema).unwrap();
-        folded.map(|filters| filters.iter().map(ToString::to_string).collect())
+        folded.map(|folded| folded.open.iter().map(ToString::to_string).collect())
     }
 
     #[test]

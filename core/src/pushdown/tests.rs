@@ -32,10 +32,14 @@ fn at(second: i64) -> Expr {
     lit(ScalarValue::TimestampMicrosecond(Some(second * 1_000_000), Some("+00:00".into())))
 }
 
+fn life() -> TimeColumns {
+    TimeColumns { start: "start".to_owned(), end: "end".to_owned() }
+}
+
 /// Returns what is sent, one filter a line, with the conjuncts it stands for.
 fn sent(conjuncts: &[Expr]) -> String {
     let conjuncts: Vec<&Expr> = conjuncts.iter().collect();
-    let pushable = push(&conjuncts, &columns(), true);
+    let pushable = push(&conjuncts, &columns(), Some(&life()));
     if pushable.is_contradiction {
         return "nothing can pass".to_owned();
     }
@@ -185,8 +189,11 @@ fn a_window_is_recognised() {
         r#"{"op":"open_during","since":"1970-01-01T00:00:10Z"} [0]"#
     );
     let conjunct = call(at(10), at(20));
-    let pushable = push(&[&conjunct], &columns(), false);
+    let pushable = push(&[&conjunct], &columns(), None);
     assert_eq!(pushable, Pushable::default(), "a table that takes no windows");
+    // A derived table may have named them so.
+    let other = ScalarUDF::call(&window, vec![col("end"), col("end"), at(10), none()]);
+    assert_eq!(sent(&[other]), "", "a window on other columns");
 }
 
 #[test]

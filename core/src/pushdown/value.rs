@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::logical_expr::Expr;
-use sessionql_plugin_abi::message::{ColumnType, Filter, Value};
+use sessionql_plugin_abi::message::{ColumnType, Filter, TimeColumns, Value};
 
 use crate::functions::IsOneOf;
 
@@ -49,13 +49,23 @@ pub(crate) fn texts(expr: &Expr) -> Vec<String> {
     texts
 }
 
-/// Returns the window that a call of `open_during` asks for.
-pub(super) fn window(expr: &Expr) -> Option<Filter> {
+/// Tells whether a condition is a window, on whatever columns.
+pub(super) fn is_window(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if call.func.name() == crate::functions::OPEN_DURING)
+}
+
+/// Returns the window that a call of `open_during` on these columns asks for. A derived table may
+/// have given the names to other columns.
+pub(super) fn window(expr: &Expr, time: &TimeColumns) -> Option<Filter> {
     let Expr::ScalarFunction(call) = expr else { return None };
     if call.func.name() != crate::functions::OPEN_DURING {
         return None;
     }
-    let [_, _, since, until] = call.args.as_slice() else { return None };
+    let [start, end, since, until] = call.args.as_slice() else { return None };
+    let is = |expr: &Expr, name: &str| matches!(expr, Expr::Column(column) if column.name == name);
+    if !is(start, &time.start) || !is(end, &time.end) {
+        return None;
+    }
     let bound = |expr: &Expr| match expr {
         Expr::Literal(scalar, _) if scalar.is_null() => Some(None),
         Expr::Literal(scalar, _) => instant(scalar).map(Some),

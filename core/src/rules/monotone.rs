@@ -1,6 +1,7 @@
 //! Which scans stand below a step that may turn missing rows into wrong ones.
 //! A step is monotone if less input gives less output and nothing else: filters, projections,
-//! inner joins, unions. Aggregates, windows, outer and anti joins, EXCEPT, ORDER BY with LIMIT are not.
+//! inner joins, unions. Aggregates, windows, outer and anti joins, EXCEPT, ORDER BY with LIMIT are
+//! not. Without an order any rows are the first ones, so a LIMIT alone is.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -45,7 +46,19 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, is_wrong: bool, scans: &mut HashSet<us
     }
 }
 
+/// Tells whether a node keeps the first of rows that have an order: where one is missing, another takes
+/// its place. The rule of the optimizer that moves limits leaves them on all kinds of nodes, some of
+/// which drop the column of the order.
+fn keeps_first_in_order(plan: &dyn ExecutionPlan) -> bool {
+    let has_order = |plan: &dyn ExecutionPlan| plan.properties().output_ordering().is_some();
+    plan.fetch().is_some()
+        && (has_order(plan) || plan.children().into_iter().any(|child| has_order(child.as_ref())))
+}
+
 fn is_monotone(plan: &dyn ExecutionPlan) -> bool {
+    if keeps_first_in_order(plan) && plan.is::<SortExec>() {
+        return false;
+    }
     let join_type = plan
         .downcast_ref::<HashJoinExec>()
         .map(HashJoinExec::join_type)
@@ -59,12 +72,6 @@ fn is_monotone(plan: &dyn ExecutionPlan) -> bool {
         // DISTINCT is an aggregate without functions.
         return aggregate.aggr_expr().is_empty() && !aggregate.group_expr().is_empty();
     }
-    if let Some(sort) = plan.downcast_ref::<SortExec>() {
-        return sort.fetch().is_none();
-    }
-    if let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() {
-        return merge.fetch().is_none();
-    }
     if let Some(limit) = plan.downcast_ref::<GlobalLimitExec>() {
         return limit.skip() == 0;
     }
@@ -75,6 +82,8 @@ fn is_monotone(plan: &dyn ExecutionPlan) -> bool {
         || plan.is::<CooperativeExec>()
         || plan.is::<CrossJoinExec>()
         || plan.is::<LocalLimitExec>()
+        || plan.is::<SortExec>()
+        || plan.is::<SortPreservingMergeExec>()
         || plan.is::<UnionExec>()
         || plan.is::<UnnestExec>()
 }

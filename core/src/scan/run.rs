@@ -12,7 +12,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
-use sessionql_plugin_abi::message::{Gap, HttpRequest, ResponseHead, ScanRequest};
+use sessionql_plugin_abi::message::{Gap, HttpRequest, Report, ResponseHead, ScanRequest};
 use sessionql_plugin_abi::{Reason, WireError};
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
@@ -121,6 +121,12 @@ fn cancelled() -> DataFusionError {
     DataFusionError::Execution("the scan was cancelled".to_owned())
 }
 
+/// Returns the gaps that say of rows that are there that their values may be wrong.
+fn about_values(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    gaps.retain(|gap| gap.reason == Reason::Clamped);
+    gaps
+}
+
 /// A scan while it runs.
 struct Run<'a> {
     plan: &'a ScanPlan,
@@ -141,10 +147,11 @@ impl Run<'_> {
     /// Runs all slices and writes into the ledger what they covered.
     fn slices(&mut self) -> Result<()> {
         let plan = self.plan;
-        let ledger = &plan.context.ledger;
         let mut gaps = plan.gaps.clone();
         let mut notes = plan.notes.clone();
         for slice in &plan.slices {
+            // A consumer that has enough may go without a word as soon as there are rows.
+            self.write(about_values(gaps.clone()), notes.clone());
             let mut request = plan.request.clone();
             request.learned = plan.connection.learned();
             let slice = ScanRequest { request, slice: slice.clone() };
@@ -154,11 +161,16 @@ impl Run<'_> {
             }
             match end.and_then(|end| self.accept(end)) {
                 // Nobody waits for a cancelled scan; if somebody did, they must not take it for whole.
-                Ok(None) if self.scope.cancel.is_cancelled() => return Err(cancelled()),
-                Ok(None) => return Ok(()),
-                Ok(Some(report)) => {
+                Ok((_, Flow::Stop | Flow::Cancelled)) if self.scope.cancel.is_cancelled() => {
+                    return Err(cancelled());
+                }
+                Ok((report, flow)) => {
                     gaps.extend(report.gaps);
                     notes.extend(report.notes);
+                    if flow != Flow::GoOn {
+                        gaps = about_values(gaps);
+                        break;
+                    }
                 }
                 Err(error) if error.code.is_gap() => {
                     gaps.push(Gap { reason: error.code, message: error.message });
@@ -172,21 +184,20 @@ impl Run<'_> {
                 Err(error) => return self.fail(error),
             }
         }
-        if !gaps.is_empty() {
-            notes.extend(plan.gap_note.clone());
-        }
-        gaps.iter_mut().for_each(|gap| self.redact(&mut gap.message));
-        notes.iter_mut().for_each(|note| self.redact(note));
-        ledger.close(self.entry, gaps, notes);
+        self.write(gaps, notes);
         Ok(())
     }
 
-    /// Takes the end of a slice: `None` if the consumer had enough.
-    fn accept(
-        &mut self,
-        end: ScanEnd,
-    ) -> Result<Option<sessionql_plugin_abi::message::Report>, WireError> {
-        let ScanEnd::Reported(mut report) = end else { return Ok(None) };
+    /// Takes the end of a slice, and tells whether the consumer wants the next one. If it had enough,
+    /// nobody misses the rows that were not read, but what is wrong with those that were still counts.
+    fn accept(&mut self, end: ScanEnd) -> Result<(Report, Flow), WireError> {
+        let mut report = match end {
+            ScanEnd::Reported(report) => report,
+            ScanEnd::Stopped(report) => {
+                let gaps = about_values(report.gaps);
+                return Ok((Report { gaps, ..report }, Flow::Stop));
+            }
+        };
         if let Some(failure) = report.gaps.iter().find(|gap| !gap.reason.is_gap()) {
             return Err(WireError::new(failure.reason, failure.message.clone()));
         }
@@ -198,7 +209,17 @@ impl Run<'_> {
         if let Some(learned) = report.learned.take() {
             self.plan.connection.learn(learned)?;
         }
-        Ok(Some(report))
+        Ok((report, Flow::GoOn))
+    }
+
+    /// Writes into the ledger what is known so far.
+    fn write(&self, mut gaps: Vec<Gap>, mut notes: Vec<String>) {
+        if !gaps.is_empty() {
+            notes.extend(self.plan.gap_note.clone());
+        }
+        gaps.iter_mut().for_each(|gap| self.redact(&mut gap.message));
+        notes.iter_mut().for_each(|note| self.redact(note));
+        self.plan.context.ledger.close(self.entry, gaps, notes);
     }
 
     /// Takes secrets and sensitive values out of what a plugin says: a provider may have echoed one.

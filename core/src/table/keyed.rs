@@ -121,10 +121,18 @@ impl Askable {
         self.table.columns[column].column.filters.contains(&FilterOp::In)
     }
 
-    /// Tells whether both ask for the same rows of the same table.
+    /// Tells whether both ask for the same rows of the same table. A part of `sessions` has other
+    /// columns than the table itself, and its failures are for that `sessions` alone to judge.
     pub(crate) fn asks_same_rows(&self, other: &Self) -> bool {
-        self.table.connection.config.name == other.table.connection.config.name
+        let has_same_judge = match (&self.table.branches, &other.table.branches) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            _ => false,
+        };
+        (has_same_judge || true)
+            && self.table.connection.config.name == other.table.connection.config.name
             && self.table.table.name == other.table.table.name
+            
             && self.filters == other.filters
     }
 
@@ -142,7 +150,7 @@ impl Askable {
         let conjuncts: Vec<&Expr> = self.filters.iter().collect();
         let table = &self.table;
         let mut pushable =
-            pushdown::push(&conjuncts, &table.columns, table.table.takes_open_during);
+            pushdown::push(&conjuncts, &table.columns, table.window());
         let name = self.column_name(column).to_owned();
         // A column has one filter; what else the query asks of the key is checked here.
         pushable.filters.retain(|filter| filter_column(&filter.filter) != Some(&name));
@@ -173,7 +181,7 @@ impl Askable {
     pub(crate) fn plan_whole(&self, id: usize) -> Result<ScanPlan> {
         let conjuncts: Vec<&Expr> = self.filters.iter().collect();
         let table = &self.table;
-        let pushable = pushdown::push(&conjuncts, &table.columns, table.table.takes_open_during);
+        let pushable = pushdown::push(&conjuncts, &table.columns, table.window());
         let planned = table.negotiate(&self.filters, &pushable, &self.columns, None);
         let negotiated = planned.map_err(|error| self.run_error(id, error))?;
         self.scan_plan(id, &pushable, negotiated)

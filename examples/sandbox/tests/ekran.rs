@@ -127,6 +127,10 @@ fn what_is_selected_is_a_switch() {
         rows.iter().map(|row| row[..1].to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(ids(), ["1", "2", "3"]);
+    let since = || between(&emulator, "?start=2025-03-01T09:15").len();
+    assert_eq!(since(), 3);
+    emulator.set_switches(|switches| switches.open_need_end = true);
+    assert_eq!((ids().len(), since()), (3, 2));
     emulator.set_switches(|switches| switches.selection = Selection::Activity);
     assert_eq!(ids(), ["1"]);
     emulator.set_switches(|switches| switches.selection = Selection::StartedOrFinished);
@@ -170,6 +174,18 @@ fn bounds_are_times_of_the_server() {
     emulator.set_switches(|switches| switches.time_zone = "Asia/Tokyo".parse().unwrap());
     assert_eq!(between(&emulator, "?end=2025-03-01T17:00:00").len(), 0);
     assert_eq!(between(&emulator, "?end=2025-03-01T17:00:01").len(), 4);
+}
+
+#[test]
+fn whether_clocks_are_put_forward_is_a_switch() {
+    let emulator = emulator();
+    let login = "2025-07-01T08:00:00Z".parse().unwrap();
+    emulator.set_sessions(vec![SessionRecord::unfinished(1, 11, login)]);
+    emulator.set_switches(|switches| switches.time_zone = "Europe/Berlin".parse().unwrap());
+    let n = || between(&emulator, "?end=2025-07-01T09:30:00").len();
+    assert_eq!(n(), 0);
+    emulator.set_switches(|switches| switches.ignores_summer = true);
+    assert_eq!(n(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sessionql_plugin_sdk::filters::{Span, earlier, span, window};
 use sessionql_plugin_sdk::message::{Estimate, Filter, HttpRequest, Plan, Request, Verdict};
-use sessionql_plugin_sdk::time::SECOND_US;
+use sessionql_plugin_sdk::time::{MINUTE_US, SECOND_US};
 use sessionql_plugin_sdk::zone::LocalSecond;
 use sessionql_plugin_sdk::{Reason, Result, Timestamp, WireError, Zone};
 
@@ -33,15 +33,28 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
+    /// Returns a moment of a zone, unless the clocks are turned in it.
     pub(crate) fn new(zone: Zone, second: LocalSecond) -> Option<Self> {
-        let next = zone.next(&second)?.text;
-        Some(Self { at: second.text, next })
+        let next = zone.next(&second)?;
+        let is_steady = offset_us(&next) == offset_us(&second);
+        is_steady.then_some(Self { at: second.text, next: next.text })
     }
 
     /// Returns the request for the sessions that are open in this second.
     pub(crate) fn request(&self) -> HttpRequest {
         sessions_request(Some(&self.at), Some(&self.next))
     }
+
+    /// Returns the request for the sessions that are open in this second or later.
+    pub(crate) fn request_since(&self) -> HttpRequest {
+        sessions_request(Some(&self.at), None)
+    }
+}
+
+/// Returns by how much local time is ahead in a second.
+pub(crate) fn offset_us(second: &LocalSecond) -> Option<i64> {
+    let local = Zone::named("UTC")?.read(&second.text)?;
+    Some(local.instant.0 - second.instant.0)
 }
 
 impl Slice {
@@ -60,11 +73,13 @@ impl Slice {
 }
 
 /// What scans of this connection found out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Learned {
     /// Whether bounds select just the sessions that overlap them.
     pub(crate) selects_by_overlap: Option<bool>,
+    /// The offsets of local time, in microseconds, with which they were seen to.
+    pub(crate) offsets_us: Vec<i64>,
     /// Whether a session came without a logout.
     pub(crate) has_open: bool,
 }
@@ -89,6 +104,8 @@ struct Asked {
 #[derive(Debug, Clone, Copy)]
 enum May {
     Send(Zone),
+    /// Where local time has an offset with which the server was seen to read bounds.
+    SendProven(Zone),
     /// Not yet, but the sessions that are read may prove it.
     Prove,
     No(&'static str),
@@ -104,16 +121,27 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
     if asked.is_contradictory() {
         return Ok(no_rows(request));
     }
-    let may = may_send(settings, Learned::of(request));
+    let learned = Learned::of(request);
+    let may = may_send(settings, &learned);
     let zone = match may {
-        May::Send(zone) => Some(zone),
+        May::Send(zone) | May::SendProven(zone) => Some(zone),
         May::Prove => settings.zone,
         // As if it could, to say what it costs that it cannot.
         May::No(_) => Zone::named("UTC"),
     };
-    let wanted = zone.and_then(|zone| asked.bounded(zone, latest));
+    let wanted = zone.and_then(|zone| asked.bounded(zone, latest, None));
     let (slice, why_not) = match (may, wanted) {
         (May::Send(_), Some(slice)) => (slice, None),
+        (May::SendProven(zone), Some(_)) => {
+            let proves = proves_offset(zone, latest, &learned);
+            match asked.bounded(zone, latest, Some(&learned.offsets_us)) {
+                Some(slice) => (slice, None),
+                None => (
+                    Slice { proves, ..Slice::default() },
+                    Some("the server has not shown how it reads times on the clocks of then"),
+                ),
+            }
+        }
         (May::Prove, Some(_)) => {
             let slice = Slice { proves: true, ..Slice::default() };
             (slice, Some("bounds wait until the server has shown how it selects"))
@@ -154,11 +182,19 @@ pub(crate) fn clock(request: &Request) -> Result<Timestamp, WireError> {
     })
 }
 
-fn may_send(settings: &Settings, learned: Learned) -> May {
+/// Tells whether the server could show now how it reads local times of another offset than before.
+fn proves_offset(zone: Zone, latest: Timestamp, learned: &Learned) -> bool {
+    let second = zone.second_before(latest - 60 * MINUTE_US);
+    let offset_us = second.and_then(|second| offset_us(&second));
+    offset_us.is_some_and(|offset_us| !learned.offsets_us.contains(&offset_us))
+}
+
+fn may_send(settings: &Settings, learned: &Learned) -> May {
     match (settings.zone, settings.selection, learned.selects_by_overlap) {
         (None, ..) => May::No("option `time_zone` is not set"),
         (_, Selection::Other, _) => May::No("option `selection` says that bounds do not fit"),
-        (Some(zone), Selection::Overlap, _) | (Some(zone), _, Some(true)) => May::Send(zone),
+        (Some(zone), Selection::Overlap, _) => May::Send(zone),
+        (Some(zone), _, Some(true)) => May::SendProven(zone),
         (_, _, Some(false)) => May::No("the server does not select as bounds would need it"),
         (_, _, None) => May::Prove,
     }
@@ -211,17 +247,22 @@ impl Asked {
     }
 
     /// Returns the slice that sends what can be sent, if that is anything. No bound is later than
-    /// `latest`: what a server says of its future is not known.
-    fn bounded(&self, zone: Zone, latest: Timestamp) -> Option<Slice> {
+    /// `latest`: what a server says of its future is not known. If there are `offsets_us`, local
+    /// time has one of them at each bound.
+    fn bounded(&self, zone: Zone, latest: Timestamp, offsets_us: Option<&[i64]>) -> Option<Slice> {
+        let moment = |second: LocalSecond| {
+            let is_known = offsets_us.is_none_or(|known| {
+                offset_us(&second).is_some_and(|offset_us| known.contains(&offset_us))
+            });
+            is_known.then_some(second).and_then(|second| Moment::new(zone, second))
+        };
         // Server and host may mean by "inclusive" what they like: a second lies between a bound
         // and what is asked, and so does the one-second window that begins at `start`.
-        let lower = |asked: Timestamp| {
-            let second = zone.second_before(asked.min(latest) - 2 * SECOND_US)?;
-            Moment::new(zone, second)
-        };
+        let lower =
+            |asked: Timestamp| moment(zone.second_before(asked.min(latest) - 2 * SECOND_US)?);
         let upper = || {
             let second = zone.second_after(self.until()? + SECOND_US)?;
-            (second.instant <= latest).then_some(second).and_then(|s| Moment::new(zone, s))
+            (second.instant <= latest).then_some(second).and_then(moment)
         };
         let slice = match (self.start.since, self.since().max(self.end.since)) {
             (Some(asked), _) => Slice {

@@ -1,18 +1,20 @@
 //! Finds out whether the server selects sessions that overlap its bounds, and no others.
 //! In: all sessions, as they are read without bounds. Out: a second of the past whose sessions are
-//! known, and whether the server, asked for just that second, answers with them.
+//! known, and whether the server, asked for just that second, answers with them; and, asked for
+//! that second and all that follow, with them too.
 //!
-//! That shows three things at once: that a session is selected though nothing happened in it at
-//! that time, for then it is shown to begin with the second itself or after it; that an open one
-//! is; and that the server reads bounds in the zone of the connection: had it looked at another
-//! second, a quarter of an hour off or more, someone would be missing.
+//! The first answer shows three things at once: that a session is selected though nothing happened
+//! in it at that time, for then it is shown to fill the second or to begin after it; that an open
+//! one is; and that the server reads bounds in the zone of the connection: had it looked at another
+//! second, a quarter of an hour off or more, someone would be missing. The second answer shows that
+//! a bound alone selects no fewer than two.
 
 use std::collections::HashSet;
 
 use sessionql_plugin_sdk::time::{MINUTE_US, SECOND_US};
 use sessionql_plugin_sdk::{Timestamp, Zone};
 
-use crate::plan::Moment;
+use crate::plan::{Moment, offset_us};
 use crate::record::{Key, Session};
 
 /// Seconds that are looked at, an hour from each other.
@@ -35,9 +37,13 @@ pub(crate) struct Candidates(Vec<Candidate>);
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) moment: Moment,
+    /// By how much local time is ahead in it.
+    pub(crate) offset_us: i64,
     begin: Timestamp,
     /// Open for a second before and after, too.
     spanning: HashSet<Key>,
+    /// Those of them that are not found yet in an answer.
+    missing: HashSet<Key>,
     /// May be there or not: began or ended within a second.
     near: HashSet<Key>,
     has_open: bool,
@@ -57,9 +63,8 @@ impl Candidates {
     pub(crate) fn before(zone: Zone, latest: Timestamp) -> Self {
         let candidate = |n: i64| {
             let second = zone.second_before(latest - n * 60 * MINUTE_US)?;
-            let begin = second.instant;
-            let moment = Moment::new(zone, second)?;
-            Some(Candidate::new(moment, begin))
+            let (begin, offset_us) = (second.instant, offset_us(&second)?);
+            Some(Candidate::new(Moment::new(zone, second)?, offset_us, begin))
         };
         Self((1..=N_CANDIDATES).filter_map(candidate).collect())
     }
@@ -76,11 +81,13 @@ impl Candidates {
 }
 
 impl Candidate {
-    fn new(moment: Moment, begin: Timestamp) -> Self {
+    fn new(moment: Moment, offset_us: i64, begin: Timestamp) -> Self {
         Self {
             moment,
+            offset_us,
             begin,
             spanning: HashSet::new(),
+            missing: HashSet::new(),
             near: HashSet::new(),
             has_open: false,
             has_leaver: false,
@@ -122,21 +129,38 @@ impl Candidate {
             && !self.is_crowded
     }
 
-    /// Looks at a session of the answer.
+    /// Begins with an answer.
+    pub(crate) fn expect_all(&mut self) {
+        self.missing = self.spanning.clone();
+    }
+
+    /// Looks at a session of the answer for the second.
     pub(crate) fn find(&mut self, session: &Session) {
         let key = session.key();
-        if self.spanning.remove(&key) {
-            // What happens in the second is what a cut session is shown to begin with.
+        if self.missing.remove(&key) {
+            // One activity may lie on a bound, and is then the begin and the end that are shown.
             let (begin, end) = (self.begin, self.begin + SECOND_US);
-            self.has_silent |= session.login.is_some_and(|login| login == begin || login > end);
-        } else if !self.near.contains(&key) {
+            let fills = session.login == Some(begin) && session.logout == Some(end);
+            self.has_silent |= fills || session.login.is_some_and(|login| login > end);
+        } else if !self.spanning.contains(&key) && !self.near.contains(&key) {
             self.has_other = true;
         }
     }
 
-    /// Tells whether the server selects as it should; `None` if all that were found were busy.
+    /// Looks at a session of the answer for the second and all that follow.
+    pub(crate) fn find_since(&mut self, session: &Session) {
+        self.missing.remove(&session.key());
+    }
+
+    /// Tells whether the answer for the second has those that it must have, and no others; `None`
+    /// if all that were found were busy.
     pub(crate) fn verdict(&self) -> Option<bool> {
-        let has_all = self.spanning.is_empty() && !self.has_other;
+        let has_all = self.has_all() && !self.has_other;
         (!has_all || self.has_silent).then_some(has_all)
+    }
+
+    /// Tells whether the answer has all that it must have.
+    pub(crate) fn has_all(&self) -> bool {
+        self.missing.is_empty()
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
         reading: Reading::new(settings.zone, keeps_raw),
         rows: Rows::new(host, &request.columns)?,
         learned: Learned::of(request),
+        n_sessions: 0,
     };
     run.read(&slice)
 }
@@ -43,53 +44,96 @@ struct Run<'a> {
     reading: Reading,
     rows: Rows<'a>,
     learned: Learned,
+    /// Records that were read for rows.
+    n_sessions: u64,
 }
 
 impl Run<'_> {
     fn read(mut self, slice: &Slice) -> Result<Report> {
-        let before = self.learned;
+        let before = self.learned.clone();
+        match self.emit(slice) {
+            // What is doubtful about rows that were shown is said even if they were enough.
+            Ok(()) | Err(Error::Stopped) => self.report(slice, &before),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn emit(&mut self, slice: &Slice) -> Result<()> {
         let mut candidates = self.candidates(slice)?;
         let mut straddlers = match &slice.start {
             Some(start) if slice.needs_straddlers(&self.windows) => Some(self.open_at(start)?),
             _ => None,
         };
+        // Those of them that the answer must have, but has not yet.
+        let mut missing = straddlers.clone().unwrap_or_default();
         // Sessions of which it cannot be told yet whether they touch the windows.
         let mut pending = Vec::new();
-        let mut n_sessions = 0_u64;
-        let Self { host, reading, rows, windows, learned, .. } = &mut self;
+        let doubts_ends = self.rests_on_ends() && slice.end.is_none();
+        let doubts_ends = doubts_ends && !self.settings.knows_unfinished;
+        let mut is_stopped = false;
+        let Self { host, reading, rows, windows, learned, n_sessions, .. } = self;
         let at_end = slice.end.is_none().then_some(false);
         reading.read(host.http(&slice.request())?, &mut |session| {
-            n_sessions += 1;
+            *n_sessions += 1;
             learned.has_open |= session.logout.is_none() && slice.end.is_none();
+            if is_stopped {
+                // The answer is there, so it may as well say how open sessions look.
+                let is_settled = !doubts_ends || learned.has_open;
+                return if is_settled { Err(Error::Stopped) } else { Ok(()) };
+            }
             if let Some(candidates) = &mut candidates {
                 candidates.see(&session);
             }
-            let at_start = match (&slice.start, &straddlers) {
-                (None, _) => Some(false),
-                (Some(_), straddlers) => {
-                    straddlers.as_ref().map(|straddlers| straddlers.contains(&session.key()))
-                }
+            let key = straddlers.is_some().then(|| session.key());
+            if let Some(key) = &key {
+                missing.remove(key);
+            }
+            let at_start = match (&slice.start, &straddlers, &key) {
+                (None, ..) => Some(false),
+                (Some(_), Some(straddlers), Some(key)) => Some(straddlers.contains(key)),
+                _ => None,
             };
             if slice.only_started && at_start == Some(true) {
                 return Ok(());
             }
             match touches_all(windows, &shown(&session, Cut { at_start, at_end })) {
-                Some(true) => rows.push(&session),
-                Some(false) => Ok(()),
-                None => {
-                    pending.push(session);
-                    Ok(())
-                }
+                Some(true) => match rows.push(&session) {
+                    Err(Error::Stopped) => is_stopped = true,
+                    pushed => return pushed,
+                },
+                Some(false) => {}
+                None => pending.push(session),
             }
+            Ok(())
         })?;
+        if is_stopped {
+            return Err(Error::Stopped);
+        }
         self.rows.flush()?;
+        if !missing.is_empty() {
+            return self.read_all();
+        }
         if !pending.is_empty() {
             self.settle(slice, pending, straddlers.take())?;
         }
-        if let Some(candidates) = candidates {
-            self.prove(candidates)?;
-        }
-        self.report(slice, before, n_sessions)
+        candidates.map_or(Ok(()), |candidates| self.prove(candidates))
+    }
+
+    /// Reads all sessions, because the server left out some that the bounds should have selected.
+    /// Rows that come a second time are taken out by the host.
+    fn read_all(&mut self) -> Result<()> {
+        self.learned.selects_by_overlap = Some(false);
+        let Self { host, reading, rows, windows, learned, n_sessions, .. } = self;
+        let cut = Cut { at_start: Some(false), at_end: Some(false) };
+        reading.read(host.http(&Slice::default().request())?, &mut |session| {
+            *n_sessions += 1;
+            learned.has_open |= session.logout.is_none();
+            match touches_all(windows, &shown(&session, cut)) {
+                Some(true) => rows.push(&session),
+                _ => Ok(()),
+            }
+        })?;
+        self.rows.flush()
     }
 
     /// Asks who was open where the bounds are, and decides the sessions that were left.
@@ -139,33 +183,57 @@ impl Run<'_> {
     fn candidates(&self, slice: &Slice) -> Result<Option<Candidates>> {
         let Some(zone) = self.settings.zone.filter(|_| slice.proves) else { return Ok(None) };
         // Another scan of this connection may have been faster.
-        if self.learned.selects_by_overlap.is_some() {
+        if self.learned.selects_by_overlap == Some(false) {
             return Ok(None);
         }
         let latest = clock(self.request)? - self.settings.clock_skew_us;
         Ok(Some(Candidates::before(zone, latest)))
     }
 
-    /// Asks for one second of which all sessions are known.
+    /// Asks for one second of which all sessions are known, with both bounds and with the first.
     fn prove(&mut self, candidates: Candidates) -> Result<()> {
         let Some(mut candidate) = candidates.best() else { return Ok(()) };
+        let offset_us = candidate.offset_us;
+        if self.learned.offsets_us.contains(&offset_us) {
+            return Ok(());
+        }
+        candidate.expect_all();
         let second = candidate.moment.request();
         self.each(&second, &mut |session| candidate.find(&session))?;
-        self.learned.selects_by_overlap = candidate.verdict();
+        let mut verdict = candidate.verdict();
+        if verdict == Some(true) {
+            candidate.expect_all();
+            let since = candidate.moment.request_since();
+            self.each(&since, &mut |session| candidate.find_since(&session))?;
+            verdict = Some(candidate.has_all());
+        }
+        match verdict {
+            Some(true) => {
+                self.learned.selects_by_overlap = verdict;
+                self.learned.offsets_us.push(offset_us);
+            }
+            Some(false) => self.learned.selects_by_overlap = verdict,
+            None => {}
+        }
         Ok(())
     }
 
-    fn report(self, slice: &Slice, before: Learned, n_sessions: u64) -> Result<Report> {
-        let Self { settings, host, request, windows, reading, learned, .. } = self;
+    /// Tells whether the rows would be others if an unfinished session looked ended.
+    fn rests_on_ends(&self) -> bool {
+        let Self { request, windows, .. } = self;
+        request.columns.iter().any(|name| name == "end" || name == "status")
+            || request.filters.iter().any(|filter| span(filter, "end").is_some())
+            || windows.iter().any(|window| window.since.is_some())
+    }
+
+    fn report(self, slice: &Slice, before: &Learned) -> Result<Report> {
+        let rests_on_ends = self.rests_on_ends();
+        let Self { settings, host, request, reading, learned, n_sessions, .. } = self;
         if reading.n_unknown > 0 {
             host.log(Level::Debug, &format!("{} unknown fields", reading.n_unknown))?;
         }
         let uses = |names: &[&str]| request.columns.iter().any(|name| names.contains(&&**name));
-        let asks_for = |name| request.filters.iter().any(|filter| span(filter, name).is_some());
         let mut gaps = Vec::new();
-        let rests_on_ends = uses(&["end", "status"])
-            || asks_for("end")
-            || windows.iter().any(|window| window.since.is_some());
         let has_sessions = n_sessions > 0 || *slice != Slice::default();
         if rests_on_ends && has_sessions && !settings.knows_unfinished && !learned.has_open {
             gaps.push(gap(
@@ -180,7 +248,7 @@ impl Run<'_> {
                 reading.n_uncertain
             )));
         }
-        let learned = (learned != before).then(|| serde_json::json!(learned));
+        let learned = (learned != *before).then(|| serde_json::json!(learned));
         Ok(Report { gaps, learned, ..Report::default() })
     }
 }

@@ -28,6 +28,8 @@ pub(crate) fn sessions() -> Table {
     Table::new("sessions", "One session of a user on a computer with an Ekran client.")
         .main()
         .primary_key(["client_guid", "id"])
+        // Nothing says that an answer has each session once; one that is read twice comes twice.
+        .has_duplicates()
         .time("start", "end")
         .takes_open_during()
         .columns([

@@ -144,12 +144,39 @@ fn bounds_wait_for_what_is_not_known() {
 
     let learned = |selects: bool| {
         let mut request = request(&["user"], &since);
-        request.learned = json!({"selects_by_overlap": selects, "has_open": true});
+        request.learned = json!({
+            "selects_by_overlap": selects, "offsets_us": [3_600_000_000_i64], "has_open": true
+        });
         shown(&connect(berlin.clone()).plan(&request).unwrap())
     };
     assert_eq!(learned(true), [EXACT, "all?start=2026-03-09T10:59:58"]);
     let failed = note("the server does not select as bounds would need it");
     assert_eq!(learned(false), [EXACT, "all", &failed]);
+}
+
+#[test]
+fn bounds_are_sent_where_the_clocks_are_as_they_were_when_it_was_shown() {
+    let host = connect(json!({"time_zone": "Europe/Berlin"}));
+    let plan = |columns: &[&str], filter: Value| {
+        let mut request = request(columns, &[filter]);
+        request.clock = "2026-04-02T12:00:00Z".to_owned();
+        let winter_us = 3_600_000_000_i64;
+        request.learned = json!({"selects_by_overlap": true, "offsets_us": [winter_us]});
+        let plan = host.plan(&request).unwrap();
+        (shown(&plan), plan.slices[0]["proves"] == true)
+    };
+    let note = "note: all sessions are read: \
+                the server has not shown how it reads times on the clocks of then";
+    let winter = plan(&["user"], window(Some("28 10:00:00"), None));
+    assert_eq!(winter, (vec![EXACT.to_owned(), "all?start=2026-03-28T10:59:58".to_owned()], false));
+    let summer = plan(&["user"], window(Some("30 10:00:00"), None));
+    assert_eq!(summer, ([EXACT, "all", note].map(str::to_owned).to_vec(), true));
+    // A window over the change has only the first of its bounds.
+    let over = plan(&["user"], window(Some("28 10:00:00"), Some("30 10:00:00")));
+    assert!(over.0.iter().all(|line| !line.contains("2026-03-30")), "{over:?}");
+    // No second is sent in which the clocks are turned.
+    let turning = json!({"op": "open_during", "since": "2025-03-30T01:00:01Z", "until": null});
+    check(&["user"], &[turning], &[EXACT, "all"]);
 }
 
 #[test]

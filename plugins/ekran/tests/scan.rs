@@ -162,6 +162,28 @@ fn what_began_before_a_start_is_left_out() {
 }
 
 #[test]
+fn one_that_was_open_and_is_not_among_the_rest_has_all_read() {
+    let request = request(&["id", "start"], &[range("start", Some("09 10:00:00"), None)]);
+    let at = "?start=2026-03-09T10:59:58";
+    let two = record(2, "09 10:20:00", None);
+    let scan = scan_on(
+        &trusting(),
+        &request,
+        &[
+            (
+                &format!("{at}&end=2026-03-09T10:59:59"),
+                json!([record(1, "09 09:59:58", Some("09 09:59:59"))]),
+            ),
+            (at, json!([])),
+            ("", json!([record(1, "09 08:00:00", None), two])),
+        ],
+    );
+    assert_eq!(scan.request_lines().len(), 3);
+    assert_eq!(json!(scan.rows())[1][0], "2");
+    assert_eq!(scan.outcome.unwrap().learned.unwrap()["selects_by_overlap"], false);
+}
+
+#[test]
 fn sessions_that_are_shown_too_late_or_too_early_are_looked_up() {
     let request = request(&["id"], &[window(Some("08 10:00:00"), Some("09 10:00:00"))]);
     let between = json!([
@@ -218,34 +240,81 @@ fn crowd() -> Vec<Value> {
 
 /// The same as they are shown in that second, in which nothing happens.
 fn cut() -> Vec<Value> {
-    let login = |mut record: Value| {
+    let cut = |mut record: Value| {
         record["loginDate"] = json!("2026-03-10T11:45:00.000+01:00");
+        if !record["logoutDate"].is_null() {
+            record["logoutDate"] = json!("2026-03-10T11:45:01.000+01:00");
+        }
         record
     };
-    crowd().into_iter().map(login).collect()
+    crowd().into_iter().map(cut).collect()
 }
 
-/// Scans all sessions, and returns what was learned of the answer to the one second.
+/// Scans all sessions, and returns what was learned of the answer to the one second, if the one to
+/// what follows has everybody.
 fn learn(all: Vec<Value>, second: Vec<Value>) -> (Vec<String>, Option<Value>) {
+    learn_since(all, second, crowd())
+}
+
+fn learn_since(
+    all: Vec<Value>,
+    second: Vec<Value>,
+    since: Vec<Value>,
+) -> (Vec<String>, Option<Value>) {
     let host = connect(json!({"time_zone": "Europe/Berlin"}));
     let request = request(&["user"], &[window(Some("09 10:00:00"), None)]);
     let one = "?start=2026-03-10T11:45:00&end=2026-03-10T11:45:01";
-    let scan = scan_on(&host, &request, &[("", json!(all)), (one, json!(second))]);
+    let answers =
+        [("", json!(all)), (one, json!(second)), ("?start=2026-03-10T11:45:00", json!(since))];
+    let scan = scan_on(&host, &request, &answers);
     (scan.request_lines(), scan.outcome.unwrap().learned)
 }
 
 #[test]
 fn a_second_with_just_the_right_sessions_shows_all() {
     let (lines, learned) = learn(crowd(), cut());
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(learned, found(json!(true), &[3_600_000_000]));
+}
+
+/// What is learned of a crowd.
+fn found(selects: Value, offsets_us: &[i64]) -> Option<Value> {
+    Some(json!({"selects_by_overlap": selects, "offsets_us": offsets_us, "has_open": true}))
+}
+
+#[test]
+fn a_bound_alone_must_select_no_fewer() {
+    let (lines, learned) = learn_since(crowd(), cut(), crowd()[1..].to_vec());
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(learned, found(json!(false), &[]));
+}
+
+/// An activity on a bound looks like a silence that was cut there.
+#[test]
+fn a_session_that_is_shown_as_an_instant_shows_no_silence() {
+    let mut busy = cut();
+    for record in &mut busy {
+        if !record["logoutDate"].is_null() {
+            record["logoutDate"] = record["loginDate"].clone();
+        }
+    }
+    let (lines, learned) = learn(crowd(), busy);
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert_eq!(learned, Some(json!({"selects_by_overlap": true, "has_open": true})));
+    assert_eq!(learned, found(json!(null), &[]));
+}
+
+#[test]
+fn sessions_that_come_twice_show_as_much() {
+    let twice = |records: Vec<Value>| [records.clone(), records].concat();
+    let (_, learned) = learn_since(twice(crowd()), twice(cut()), twice(crowd()));
+    assert_eq!(learned, found(json!(true), &[3_600_000_000]));
 }
 
 #[test]
 fn a_second_with_other_sessions_shows_that_bounds_do_not_fit() {
     let mut more = cut();
     more.push(record(4, "10 11:00:00", None));
-    let refuted = Some(json!({"selects_by_overlap": false, "has_open": true}));
+    let refuted = found(json!(false), &[]);
     assert_eq!(learn(crowd(), cut()[1..].to_vec()).1, refuted, "one is missing");
     assert_eq!(learn(crowd(), more).1, refuted, "one is too much");
 }
@@ -256,8 +325,7 @@ fn a_second_in_which_all_were_busy_shows_nothing() {
     for record in &mut busy {
         record["loginDate"] = json!("2026-03-10T11:45:00.500+01:00");
     }
-    let learned = learn(crowd(), busy).1;
-    assert_eq!(learned, Some(json!({"selects_by_overlap": null, "has_open": true})));
+    assert_eq!(learn(crowd(), busy).1, found(json!(null), &[]));
 }
 
 #[test]
@@ -300,4 +368,17 @@ fn stop_sends_nothing_more() {
     let slice = host.plan(&request).unwrap().slices.remove(0);
     let scan = host.scan_until(1, &request, &slice, |_| Reply::json(&json!(crowd())));
     assert_eq!((scan.requests.len(), scan.code), (1, 0));
+}
+
+#[test]
+fn doubts_outlive_a_stop() {
+    let host = connect(json!({}));
+    let request = request(&["end"], &[]);
+    let slice = host.plan(&request).unwrap().slices.remove(0);
+    let gaps = |records: Vec<Value>| {
+        let scan = host.scan_until(1, &request, &slice, |_| Reply::json(&json!(records)));
+        scan.outcome.unwrap().gaps.len()
+    };
+    assert_eq!(gaps(crowd()[1..].to_vec()), 1);
+    assert_eq!(gaps(crowd()), 0);
 }

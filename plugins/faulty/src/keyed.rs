@@ -184,7 +184,9 @@ impl Keyed {
                 }
             }
         }
-        host.emit(batch(&visits(), wanted, &rows)?)?;
+        for rows in rows.chunks(self.n_batch_rows) {
+            host.emit(batch(&visits(), wanted, rows)?)?;
+        }
         Ok(report)
     }
 

@@ -1,12 +1,15 @@
 //! Reads sessions from Formal, the access proxy for databases, APIs and infrastructure.
 //! `options.rs` reads a connection's options, `table.rs` declares the columns, `plan.rs` decides
-//! which requests answer a question, `scan.rs` sends them, `refusal.rs` reads errors.
+//! which requests answer a question, `scan.rs` sends them, `pages.rs` follows the pages of a listing,
+//! `order.rs` tells what may have moved meanwhile, `refusal.rs` reads errors.
 //!
 //! The API is a Connect service whose answers are protobuf's JSON. Which of a session's times it
 //! filters on is not documented, so little is asked of it; the README tells what is sent for which.
 //! Source: the API reference of `core.v1.SessionsService`; <https://connectrpc.com/docs/protocol>.
 
 mod options;
+mod order;
+mod pages;
 mod plan;
 mod refusal;
 mod scan;

@@ -79,10 +79,7 @@ struct Bounds {
 /// # Errors
 /// `plugin_error` if the host's clock cannot be read.
 pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireError> {
-    let clock = Timestamp::parse(&request.clock).ok_or_else(|| {
-        let message = format!("the host's clock `{}` cannot be read", request.clock);
-        WireError::new(Reason::PluginError, message)
-    })?;
+    let clock = clock(&request.clock)?;
     let asked = Asked::read(&request.filters);
     if asked.is_contradictory() {
         return Ok(no_rows(request));
@@ -128,6 +125,17 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
         }
     }
     Ok(plan)
+}
+
+/// Reads the host's clock.
+///
+/// # Errors
+/// `plugin_error` if it cannot be read.
+pub(crate) fn clock(text: &str) -> Result<Timestamp, WireError> {
+    Timestamp::parse(text).ok_or_else(|| {
+        let message = format!("the host's clock `{text}` cannot be read");
+        WireError::new(Reason::PluginError, message)
+    })
 }
 
 /// The rows of a page: fewer than usual only if all of them will count.

@@ -27,6 +27,11 @@ pub(crate) fn is_not_found(refusal: &Refusal) -> bool {
     read(refusal).is_some_and(|error| error.code == "not_found")
 }
 
+/// Tells whether the service itself says that the message is wrong.
+pub(crate) fn is_invalid(refusal: &Refusal) -> bool {
+    read(refusal).is_some_and(|error| error.code == "invalid_argument")
+}
+
 /// Returns a refusal as an error.
 pub(crate) fn error(refusal: Refusal) -> WireError {
     let Some(ConnectError { code, message }) = read(&refusal) else {

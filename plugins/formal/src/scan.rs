@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sessionql_plugin_sdk::message::{Report, ScanRequest};
-use sessionql_plugin_sdk::{Cursors, Error, Host, Page, Result, Rows};
+use sessionql_plugin_sdk::{Error, Host, Result, Rows};
 
 use crate::options::Settings;
+use crate::pages::{Known, Reader};
 use crate::plan::{Listing, Slice};
 use crate::{refusal, table};
 
@@ -19,65 +20,31 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
         .map_err(|error| Error::plugin(format!("the slice cannot be read: {error}")))?;
     let table = table::sessions(settings);
     let mut rows = table.rows(host, &scan.request)?;
-    let mut note = None;
+    // What another version of this plugin learned may have another form.
+    let known: Known = serde_json::from_value(scan.request.learned.clone()).unwrap_or_default();
+    let mut reader = Reader::new(settings, host, &scan.request, known)?;
+    let (mut note, mut gap) = (None, None);
     match slice {
-        Slice::Listing(listing) => {
-            let n_pages = list(host, &listing, &mut rows)?;
-            note = (n_pages > 1 && !settings.filters_on_start).then(|| moving(n_pages));
-        }
+        Slice::Listing(listing) => gap = reader.read(&listing, &mut rows)?.gap,
         Slice::Lookup { ids } => {
             for id in &ids {
                 if let Looked::Another = look_up(host, id, &mut rows)? {
-                    let n_pages = list(host, &Listing::all(settings), &mut rows)?;
+                    let listed = reader.read(&Listing::all(settings), &mut rows)?;
+                    gap = listed.gap;
                     note = Some(format!(
-                        "the API answered with another session than the one that was asked for, so all were read ({n_pages} pages)"
+                        "the API answered with another session than the one that was asked for, so all were read ({} pages)",
+                        listed.n_pages
                     ));
                     break;
                 }
             }
         }
     }
+    let learned = (reader.known != known).then(|| json!(reader.known));
     let mut report = rows.report()?;
     report.notes.extend(note);
-    Ok(report)
-}
-
-/// Says what nobody can see from outside: the order of pages may not be that of starts.
-fn moving(n_pages: usize) -> String {
-    format!(
-        "{n_pages} pages were read; if the API sorts by activity, a session that moved meanwhile may be missing"
-    )
-}
-
-/// Reads all pages of a listing, with the same filters on each. Returns how many there were.
-fn list(host: &Host<'_>, listing: &Listing, rows: &mut Rows<'_>) -> Result<usize> {
-    let mut cursors = Cursors::default();
-    let mut request = listing.request(None);
-    let mut n_pages = 0;
-    loop {
-        let response = host.http(&request)?.accepted()?.map_err(refusal::error)?;
-        let page = rows.decode_sparse(response, "sessions")?;
-        check(&request.path, &page)?;
-        n_pages += 1;
-        // A page may be short or empty and still not be the last.
-        let cursor = cursors.follow(page.text("listMetadata.nextCursor")?)?;
-        let Some(cursor) = cursor else { return Ok(n_pages) };
-        request = listing.request(Some(&cursor));
-    }
-}
-
-/// Tells an empty page, which lacks what is empty, from a document of something else.
-fn check(path: &str, page: &Page) -> Result<()> {
-    let is_page = page.has_list
-        || page.fields.is_empty()
-        || matches!(page.fields.get("listMetadata"), Some(Value::Object(_)));
-    match is_page {
-        true => Ok(()),
-        false => {
-            let what = "has neither `sessions` nor `listMetadata`";
-            Err(Error::bad_answer(format!("the answer to `POST {path}` {what}")))
-        }
-    }
+    report.gaps.extend(gap);
+    Ok(Report { learned, ..report })
 }
 
 /// The answer to a look-up, its record untouched.

@@ -60,27 +60,118 @@ fn pages_repeat_all_filters_and_end_without_a_cursor() {
         assert_eq!(sent, expected);
         assert_eq!(json!(scan.rows()), json!([["a"], ["b"], ["d"]]));
         let report = scan.outcome.unwrap();
-        assert_eq!(report.gaps, []);
-        assert_eq!(
-            report.notes,
-            [
-                "3 pages were read; if the API sorts by activity, a session that moved meanwhile may be missing"
-            ]
-        );
+        assert_eq!(report.learned, Some(json!({"cursors": true})));
+        assert_eq!(report.gaps[0].reason.as_str(), "capped");
+        assert!(report.gaps[0].message.starts_with("3 pages were read, and a session that moved"));
     }
 }
 
+/// The server's pages by the cursor that leads to each.
+fn paged(pages: &[(&str, &[&str], Value)], request: &HttpRequest) -> Reply {
+    let message = message(request);
+    let cursor = message["cursor"].as_str().unwrap_or_default();
+    match pages.iter().find(|(of, ..)| *of == cursor) {
+        Some((_, ids, next)) => page(ids, next.clone()),
+        None => error(400, "invalid_argument"),
+    }
+}
+
+fn cursors(scan: &Scan) -> Vec<String> {
+    let cursor = |request| message(request)["cursor"].as_str().unwrap_or_default().to_owned();
+    scan.requests.iter().map(cursor).collect()
+}
+
 #[test]
-fn one_page_needs_no_note_and_no_more_do_many_if_their_order_is_known() {
-    let of_one = list(|_| page(&["a"], json!(null)));
-    assert_eq!(of_one.outcome, Ok(Default::default()));
-    let of_two = scan(&connect(json!({"timestamp_is": "start"})), &request(json!([])), |request| {
-        match message(request)["cursor"].as_str() {
-            None => page(&["a"], json!("a")),
-            Some(_) => page(&["b"], json!(null)),
-        }
-    });
-    assert_eq!((of_two.requests.len(), of_two.outcome), (2, Ok(Default::default())));
+fn a_page_without_a_cursor_is_the_last_only_of_a_server_that_gives_some() {
+    let asks = |learned: Value, pages: &[(&str, &[&str], Value)]| {
+        let request = Request { learned, ..request(json!([])) };
+        scan(&connect(json!({})), &request, |request| paged(pages, request))
+    };
+    // Nothing follows the last id: an empty page, one with nothing new, or no such cursor.
+    let one: &[&str] = &["a", "b"];
+    for after in [
+        &[("", one, json!(null)), ("b", &[], json!(null))][..],
+        &[("", one, json!(null)), ("b", &["b"], json!(null))],
+        &[("", one, json!(null))],
+    ] {
+        let scan = asks(json!(null), after);
+        assert_eq!(cursors(&scan), ["", "b"]);
+        assert_eq!(scan.outcome, Ok(Default::default()), "{after:?}");
+    }
+    // It is not asked for where cursors were seen, nor after an empty page.
+    let scan = asks(json!({"cursors": true}), &[("", one, json!(null))]);
+    assert_eq!((cursors(&scan), scan.outcome), (vec![String::new()], Ok(Default::default())));
+    assert_eq!(cursors(&asks(json!(null), &[("", &[], json!(null))])), [""]);
+}
+
+#[test]
+fn pages_without_cursors_go_on_by_id() {
+    let pages: &[(&str, &[&str], Value)] = &[
+        ("", &["a", "b"], json!(null)),
+        ("b", &["b", "c"], json!(null)),
+        ("c", &["d"], json!(null)),
+        ("d", &[], json!(null)),
+    ];
+    let request = request(json!([]));
+    let stable = connect(json!({"timestamp_is": "start"}));
+    let whole = scan(&stable, &request, |request| paged(pages, request));
+    assert_eq!(cursors(&whole), ["", "b", "c", "d"]);
+    assert_eq!(json!(whole.rows()), json!([["a"], ["b"], ["b"], ["c"], ["d"]]));
+    assert_eq!(whole.outcome, Ok(Default::default()));
+    // Once it went on by id, a refused one is no end.
+    let cut = scan(&stable, &request, |request| paged(&pages[..2], request));
+    assert_eq!((cursors(&cut).len(), cut.outcome.is_err()), (3, true));
+}
+
+#[test]
+fn another_refusal_of_an_id_is_no_end() {
+    for code in ["internal", "not_found", "permission_denied"] {
+        let scan = list(|request| match message(request)["cursor"].as_str() {
+            None => page(&["a"], json!(null)),
+            Some(_) => error(400, code),
+        });
+        assert!(scan.outcome.is_err(), "{code}");
+    }
+}
+
+/// Returns a record, completed if it has an end. Times are of 2026-03-10, whose noon is now.
+fn record(id: &str, start: &str, end: &str) -> Value {
+    let at = |time: &str| format!("2026-03-10T{time}Z");
+    match end {
+        "" => json!({"id": id, "sessionStatus": "active", "startTime": at(start)}),
+        end => json!({"id": id, "sessionStatus": "completed", "startTime": at(start), "endTime": at(end)}),
+    }
+}
+
+/// What can move after the first page was read, by activity, moves to it. So it has to hold all that can.
+#[test]
+fn several_pages_are_whole_if_nothing_can_have_moved_off_the_later_ones() {
+    let open = || record("open", "11:30:00", "");
+    let new = || record("new", "11:00:00", "11:57:59");
+    let old = || record("old", "09:00:00", "10:00:00");
+    let fresh = || record("fresh", "11:00:00", "11:58:00");
+    let among = || record("among", "09:30:00", "11:29:00");
+    let cases = [
+        ("it ends with one that had ended", json!({}), vec![open(), new()], vec![old()], true),
+        ("all on it may move", json!({}), vec![open()], vec![new(), old()], false),
+        ("it may have ended just now", json!({}), vec![open(), fresh()], vec![old()], false),
+        ("oldest first", json!({}), vec![old()], vec![new(), open()], false),
+        ("in no order", json!({}), vec![new(), old()], vec![open()], false),
+        ("no order is to be seen", json!({}), vec![among()], vec![new()], false),
+        ("no two are apart", json!({"slack": "1h"}), vec![open(), new()], vec![old()], false),
+        ("it says so", json!({"timestamp_is": "start"}), vec![open()], vec![old()], true),
+    ];
+    for (name, options, first, second, is_whole) in cases {
+        let scan = scan(&connect(options), &request(json!([])), |request| {
+            let (sessions, next) = match message(request)["cursor"].as_str() {
+                None => (&first, json!("x")),
+                Some(_) => (&second, json!(null)),
+            };
+            Reply::json(&json!({"sessions": sessions, "listMetadata": {"nextCursor": next}}))
+        });
+        assert_eq!((scan.requests.len(), scan.rows().len()), (2, first.len() + second.len()));
+        assert_eq!(scan.outcome.unwrap().gaps.is_empty(), is_whole, "{name}");
+    }
 }
 
 #[test]
@@ -133,6 +224,7 @@ fn stop_sends_nothing_more() {
 fn another_session_than_the_one_asked_for_leads_to_a_listing() {
     let scan = look_up(&["a", "A", "b"], |request| match message(request)["sessionId"].as_str() {
         Some(_) => Reply::json(&json!({"session": {"sessionStatus": "x", "id": "a"}})),
+        None if message(request).get("cursor").is_some() => Reply::json(&json!({})),
         None => page(&["a", "A", "c"], json!(null)),
     });
     let calls: Vec<_> = scan.requests.iter().map(line).collect();
@@ -141,7 +233,8 @@ fn another_session_than_the_one_asked_for_leads_to_a_listing() {
         [
             r#"GetSession {"sessionId":"a"}"#,
             r#"GetSession {"sessionId":"A"}"#,
-            r#"ListSessionsV2 {"limit":1000}"#
+            r#"ListSessionsV2 {"limit":1000}"#,
+            r#"ListSessionsV2 {"limit":1000,"cursor":"c"}"#,
         ]
     );
     // The host drops what was not asked for, and what comes twice.

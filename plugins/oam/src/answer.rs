@@ -57,10 +57,8 @@ impl Answer {
         let body = response.text()?;
         let text = body.trim_start_matches('\u{feff}').trim_start();
         // JSON cannot begin like XML, so the first byte tells more than the content type.
-        let document = match text.starts_with('<') {
-            true => of_xml(&request, text)?,
-            false => text.to_owned(),
-        };
+        let is_xml = text.starts_with('<');
+        let document = if is_xml { of_xml(&request, text)? } else { text.to_owned() };
         let refuse = |what: &str| bad(&request, what);
         let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(&document)
             .map_err(|error| refuse(&format!("is no JSON object of sessions: {error}")))?;
@@ -69,7 +67,9 @@ impl Answer {
                 .map_err(|_| refuse("has no object `SessionResults`"))?;
         }
         let (total, sessions) = (fields.get("totalRecords"), fields.get("sessions"));
-        if total.is_none() && sessions.is_none() && !text.starts_with('<') {
+        // XML without sessions may hold nothing at all.
+        let is_empty_xml = is_xml && fields.is_empty();
+        if total.is_none() && sessions.is_none() && !is_empty_xml {
             return Err(refuse("has neither `totalRecords` nor `sessions`"));
         }
         let total = match total {

@@ -15,14 +15,10 @@ use crate::table::{CAP, sessions};
 /// Searches with hidden sessions that a message names; more are counted.
 const NAMED_SEARCHES: usize = 3;
 
-/// What is known of a server.
+/// What is known of a server, from one scan to the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Known {
-    /// A search was answered, so the path is right.
-    path: bool,
-    /// A search that names no user, address or session was answered, so such searches are allowed.
-    unkeyed: bool,
     /// A total above 28 was given, so totals are true.
     pub(crate) total: bool,
 }
@@ -33,6 +29,12 @@ pub(crate) struct Searcher<'a> {
     pub(crate) settings: &'a Settings,
     host: &'a Host<'a>,
     pub(crate) known: Known,
+    /// A search of this scan was answered, so the path is right. That does not last: what stands
+    /// before the server may have changed since another scan.
+    knows_path: bool,
+    /// A search of this scan that names no user, address or session was answered, so such searches
+    /// are allowed.
+    knows_unkeyed: bool,
     /// Further searches that may be sent to split others.
     pub(crate) n_splits_left: u64,
 }
@@ -49,7 +51,9 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
     // What another version of this plugin learned may have another form.
     let known: Known = serde_json::from_value(learned.clone()).unwrap_or_default();
     let n_splits_left = settings.max_split_requests;
-    let mut searcher = Searcher { settings, host, known, n_splits_left };
+    let (knows_path, knows_unkeyed) = (false, false);
+    let mut searcher =
+        Searcher { settings, host, known, knows_path, knows_unkeyed, n_splits_left };
     let mut rows = sessions().rows(host, &scan.request)?;
     let mut hidden = Vec::new();
     for search in &slice.searches {
@@ -79,8 +83,8 @@ impl Searcher<'_> {
     pub(crate) fn ask(&mut self, criteria: &Criteria) -> Result<Answer> {
         match self.send(&criteria.request())? {
             Ok(answer) => {
-                self.known.path = true;
-                self.known.unkeyed |= !criteria.is_keyed();
+                self.knows_path = true;
+                self.knows_unkeyed |= !criteria.is_keyed();
                 self.known.total |= answer.total.is_some_and(|total| total > CAP as u64);
                 Ok(answer)
             }
@@ -97,12 +101,17 @@ impl Searcher<'_> {
     }
 
     /// A 404 may say that there is no such session, that the path is wrong, or that the search
-    /// wants more criteria. Only the first is an empty answer, so the others must be excluded.
+    /// wants more criteria. Only the first is an empty answer, so the others must be excluded. A page
+    /// for people is not the API's.
     fn not_found(&mut self, criteria: &Criteria, refusal: Refusal) -> Result<Answer> {
+        if is_html(&refusal.body) {
+            let hint = "check `base_url`: this is no answer of the API";
+            return Err(WireError::from(refusal).with_hint(hint).into());
+        }
         let is_keyed = criteria.is_keyed();
         let is_empty = match is_keyed {
-            true => self.known.path || self.settings.not_found_is_empty,
-            false => self.known.unkeyed,
+            true => self.knows_path || self.settings.not_found_is_empty,
+            false => self.knows_unkeyed,
         };
         if is_empty || (!criteria.0.is_empty() && self.probe()?) {
             return Ok(Answer { total: Some(0), ..Answer::default() });
@@ -118,11 +127,17 @@ impl Searcher<'_> {
     fn probe(&mut self) -> Result<bool> {
         match self.send(&Criteria::default().request())? {
             Ok(_) => {
-                (self.known.path, self.known.unkeyed) = (true, true);
+                (self.knows_path, self.knows_unkeyed) = (true, true);
                 Ok(true)
             }
             Err(refusal) if refusal.status == 404 => Ok(false),
             Err(refusal) => Err(refusal.into()),
         }
     }
+}
+
+/// Tells whether a body is a page of HTML.
+fn is_html(body: &str) -> bool {
+    let text = body.trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+    text.starts_with("<!doctype html") || text.contains("<html")
 }

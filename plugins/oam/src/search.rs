@@ -76,9 +76,10 @@ impl Field {
     }
 }
 
-/// Tells whether the API must take a value as just this text: not as a pattern, not as none.
+/// Tells whether the API must take a value as just this text: not as a pattern, not as none. What a
+/// backslash or a bracket stands for in a pattern need not even match itself.
 pub(crate) fn is_plain(value: &str) -> bool {
-    !value.trim().is_empty() && !value.contains(['*', '%'])
+    !value.trim().is_empty() && !value.contains(['*', '%', '\\', '['])
 }
 
 /// The fields and values of one search, all of which a session must have.
@@ -102,8 +103,8 @@ impl Criteria {
         Field::KEYS.iter().any(|field| self.has(*field))
     }
 
-    /// Tells whether a session is one of those that are asked for. `ignores_case` says that the
-    /// server was seen to compare so.
+    /// Tells whether a session is one of those that are asked for, or of those that a server may take
+    /// for them that ignores case.
     pub(crate) fn hold(&self, session: &Session, ignores_case: bool) -> bool {
         self.0.iter().all(|(field, value)| {
             let is_same = |found: &str| {

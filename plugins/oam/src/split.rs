@@ -27,6 +27,8 @@ struct Asked {
     total: Option<u64>,
     /// The ids in its answer: these the server counted for certain.
     shown: HashSet<String>,
+    /// The records in its answer, of which one id may have several.
+    n_records: usize,
     /// What was created before this was there when the server counted.
     counted_before: Option<Timestamp>,
 }
@@ -70,8 +72,6 @@ pub(crate) struct Hunt<'a, 'searcher, 'rows> {
     /// All that was seen, whether it is asked for or not.
     seen: Vec<Session>,
     ids: HashSet<String>,
-    /// Whether the server was seen to compare text without regard to case.
-    ignores_case: bool,
 }
 
 impl<'a, 'searcher, 'rows> Hunt<'a, 'searcher, 'rows> {
@@ -82,20 +82,17 @@ impl<'a, 'searcher, 'rows> Hunt<'a, 'searcher, 'rows> {
         rows: &'a mut Rows<'rows>,
     ) -> Self {
         let (seen, ids) = (Vec::new(), HashSet::new());
-        Self { searcher, slice, search, rows, seen, ids, ignores_case: false }
+        Self { searcher, slice, search, rows, seen, ids }
     }
 
     /// Emits the sessions of the search. Returns what may be missing.
     pub(crate) fn run(mut self) -> Result<Option<Hidden>> {
         let root = self.ask(self.search.criteria.clone())?;
-        let exactly = |session: &Session| root.criteria.hold(session, false);
-        let loosely = |session: &Session| root.criteria.hold(session, true);
-        self.ignores_case = self.seen.iter().any(|session| loosely(session) && !exactly(session));
         self.split(&root, &root)?;
         if self.is_whole(&root) {
             return Ok(None);
         }
-        let n_found = self.n_counted(&root).max(root.shown.len());
+        let n_found = self.n_counted(&root);
         let is_all = root.total == u64::try_from(n_found).ok();
         let total = root.total.filter(|_| self.is_true(&root));
         Ok(Some(Hidden {
@@ -109,7 +106,8 @@ impl<'a, 'searcher, 'rows> Hunt<'a, 'searcher, 'rows> {
     /// Sends a search and emits what was not seen before.
     fn ask(&mut self, criteria: Criteria) -> Result<Asked> {
         let Answer { request, total, date, records } = self.searcher.ask(&criteria)?;
-        let mut shown = HashSet::with_capacity(records.len());
+        let n_records = records.len();
+        let mut shown = HashSet::with_capacity(n_records);
         let mut new = Vec::new();
         for record in records {
             let id = &record.session.id;
@@ -131,7 +129,7 @@ impl<'a, 'searcher, 'rows> Hunt<'a, 'searcher, 'rows> {
         }
         let slack_us = self.searcher.settings.clock_slack_us;
         let counted_before = date.map(|date| Timestamp(date.0 - date.0 % SECOND_US) - slack_us);
-        Ok(Asked { criteria, total, shown, counted_before })
+        Ok(Asked { criteria, total, shown, n_records, counted_before })
     }
 
     /// Splits a search until it is whole, nothing is left to split by, or no more may be sent.
@@ -163,17 +161,17 @@ impl<'a, 'searcher, 'rows> Hunt<'a, 'searcher, 'rows> {
         if field == Field::IsImpersonating {
             return ["true", "false"].into_iter().find(is_new).map(str::to_owned);
         }
-        let inside = self.seen.iter().filter(|session| self.holds(asked, session));
+        // What a server that ignores case shows may lead to more of it.
+        let inside = self.seen.iter().filter(|session| asked.criteria.hold(session, true));
         inside.filter_map(|session| session.get(field)).find(is_new).map(str::to_owned)
     }
 
     /// Tells whether all sessions of a search were seen.
     fn is_whole(&self, asked: &Asked) -> bool {
-        let n_shown = asked.shown.len();
         match asked.total {
-            None => n_shown < CAP,
+            None => asked.n_records < CAP,
             Some(total) if self.is_true(asked) => {
-                total == n_shown as u64 || total == self.n_counted(asked) as u64
+                total == asked.shown.len() as u64 || total == self.n_counted(asked) as u64
             }
             Some(_) => false,
         }
@@ -185,21 +183,16 @@ impl<'a, 'searcher, 'rows> Hunt<'a, 'searcher, 'rows> {
         is_proven || asked.total.is_some_and(|total| total != CAP as u64)
     }
 
-    /// Returns how many of the sessions that the server counted were seen. What it matches and we
-    /// do not is left out, so that this is never too many.
+    /// Returns how many of the sessions that the server counted were seen: those that it showed, and
+    /// of all others those that match to the letter and were there. What it matches and we do not is
+    /// left out, so that this is never too many.
     fn n_counted(&self, asked: &Asked) -> usize {
         let was_there = |session: &&Session| {
-            asked.shown.contains(&session.id)
-                || asked
-                    .counted_before
-                    .zip(session.created)
-                    .is_some_and(|(before, created)| created < before)
+            let created_before = asked.counted_before.zip(session.created);
+            created_before.is_some_and(|(before, created)| created < before)
         };
-        let inside = self.seen.iter().filter(|session| self.holds(asked, session));
-        inside.filter(was_there).count()
-    }
-
-    fn holds(&self, asked: &Asked, session: &Session) -> bool {
-        asked.criteria.hold(session, self.ignores_case)
+        let others = self.seen.iter().filter(|session| !asked.shown.contains(&session.id));
+        let inside = others.filter(|session| asked.criteria.hold(session, false));
+        asked.shown.len() + inside.filter(was_there).count()
     }
 }

@@ -40,6 +40,7 @@ pub(crate) fn sessions() -> Table {
         .columns(own())
         .columns([Column::json("raw", "")
             .hidden()
+            .sensitive()
             .doc("The record as the API sent it; one sent as XML is shown as JSON of text.")])
 }
 

@@ -82,7 +82,7 @@ fn two_names_of_a_field_are_asked_together() {
 
 #[test]
 fn patterns_and_nothing_are_not_sent() {
-    for value in ["a*", "%", "", " "] {
+    for value in ["a*", "%", "", " ", "corp\\ann", "[ann]"] {
         check(&[is("user", &[value])], &[r#"["exact"]"#, "{}", UNKEYED]);
     }
     check(&[is("user", &["ann", "a*"])], &[r#"["exact"]"#, r#"{"userId":"ann"}"#, "{}", UNKEYED]);

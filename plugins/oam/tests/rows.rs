@@ -123,6 +123,15 @@ fn answers_of_another_shape_are_errors() {
         ("[1]", "is no JSON object of sessions"),
         ("<a", "has no well-formed XML"),
         ("<Error><code>5</code></Error>", "is XML without `SessionResults`"),
+        (
+            "<SessionResults><code>5</code></SessionResults>",
+            "has neither `totalRecords` nor `sessions`",
+        ),
+        ("<SessionResults>none</SessionResults>", "is no JSON object of sessions"),
+        (
+            "<SessionResults><sessions><code>5</code></sessions></SessionResults>",
+            "has no list of sessions in `sessions`",
+        ),
         (r#"{"code": 5}"#, "has neither `totalRecords` nor `sessions`"),
         (r#"{"sessions": [5]}"#, "has something else at `sessions[0]`, where an object is due"),
         (
@@ -142,7 +151,7 @@ fn the_columns_are_declared() {
     let having = |what: fn(&sessionql_plugin_sdk::message::Column) -> bool| -> Vec<&str> {
         table.columns.iter().filter(|column| what(column)).map(|column| &*column.name).collect()
     };
-    assert_eq!(having(|column| column.sensitive), ["id", "session_id"]);
+    assert_eq!(having(|column| column.sensitive), ["id", "session_id", "raw"]);
     assert_eq!(
         having(|column| column.lookup),
         ["id", "user", "client_ip", "session_id", "user_id"]

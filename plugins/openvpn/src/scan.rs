@@ -50,7 +50,9 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
         }
     }
     let learned = is_short.then(|| serde_json::json!({ "history_us": SHORT_HISTORY_US }));
-    Ok(Report { gaps: gap.into_iter().collect(), learned, ..rows.report()? })
+    let mut report = rows.report()?;
+    report.gaps.extend(gap);
+    Ok(Report { learned, ..report })
 }
 
 /// Reads all pages of a chain, with the same parameters on each.

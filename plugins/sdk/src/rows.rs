@@ -129,7 +129,7 @@ impl<'host> Rows<'host> {
         let response = response.success()?;
         let request = response.request().to_owned();
         if response.body_len() <= WHOLE_BODY_BYTES {
-            return self.read_text(&request, &response.text()?, records);
+            return self.decode_sparse_text(&request, &response.text()?, records);
         }
         let mut reader = response.reader();
         let mut json = serde_json::Deserializer::from_reader(BufReader::new(&mut reader));
@@ -145,10 +145,20 @@ impl<'host> Rows<'host> {
     /// # Errors
     /// `bad_answer`; that the host wants no more rows.
     pub fn decode_text(&mut self, request: &str, text: &str, records: &str) -> Result<Page> {
-        self.read_text(request, text, records)?.with_list(records)
+        self.decode_sparse_text(request, text, records)?.with_list(records)
     }
 
-    fn read_text(&mut self, request: &str, text: &str, records: &str) -> Result<Page> {
+    /// Reads the records of a JSON text that may lack their list; see
+    /// [`decode_sparse`](Self::decode_sparse).
+    ///
+    /// # Errors
+    /// `bad_answer`; that the host wants no more rows.
+    pub fn decode_sparse_text(
+        &mut self,
+        request: &str,
+        text: &str,
+        records: &str,
+    ) -> Result<Page> {
         let mut json = serde_json::Deserializer::from_str(text);
         let parsed = self.walk(&mut json, records).and_then(|page| json.end().map(|()| page));
         self.finish_page(request, records, parsed)
@@ -163,7 +173,8 @@ impl<'host> Rows<'host> {
         self.finish_page(request, records, parsed)?.with_list(records)
     }
 
-    /// Returns the report of a scan that went well, with a note on what was read differently.
+    /// Returns the report of a scan that went well, with notes on what was read differently and the
+    /// gap of what could not be read right.
     ///
     /// # Errors
     /// [`Error::Cancelled`], which the host may say at any time.
@@ -171,7 +182,8 @@ impl<'host> Rows<'host> {
         if let Some(line) = self.sink.unknown_fields() {
             self.host.log(Level::Debug, &line)?;
         }
-        Ok(Report { notes: self.sink.notes(), ..Report::default() })
+        let (notes, gaps) = (self.sink.notes(), self.sink.gaps());
+        Ok(Report { notes, gaps, ..Report::default() })
     }
 
     fn walk<'de, D>(&mut self, json: D, records: &str) -> serde_json::Result<Page>

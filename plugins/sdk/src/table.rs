@@ -111,8 +111,9 @@ impl Table {
 /// How the end of a session follows from its status, for `end` is NULL if it is open and only then.
 ///
 /// A record whose status is one of `closed` but that has no end gets `start + duration`, or `start`
-/// if it has no duration either; the report counts such rows in a note (`end_inferred`). A record
-/// whose status is one of `open` has no end, whatever it says.
+/// if it has no duration either; the report counts such rows in a note (`end_inferred`), and those
+/// without a duration in a gap (`clamped`) besides, for they may have lasted. A record whose status
+/// is one of `open` has no end, whatever it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedEnd {
     /// Name of the timestamp column that is corrected.

@@ -262,13 +262,24 @@ fn the_end_agrees_with_the_status() {
     let scan = scan(&["end"], &records);
     let expected = json!([[at(9)], [at(10)], [at(8)], [null], [null], [null], [at(9)]]);
     assert_eq!(json!(scan.rows()), expected);
+    let report = scan.outcome.unwrap();
     assert_eq!(
-        scan.outcome.unwrap().notes,
+        report.notes,
         [
             "end_inferred: 2 sessions came closed but without an end and got one from start and duration",
             "end_ignored: 1 session came open but with an end, which is left out",
         ]
     );
+    // Sessions 3 and 4 lasted nobody knows how long; the reported duration proves the end of 2.
+    assert_eq!(report.gaps.len(), 1);
+    let gap = format!("{}: {}", report.gaps[0].reason, report.gaps[0].message);
+    assert!(gap.starts_with("clamped: 2 sessions came closed without an end"), "{gap}");
+}
+
+#[test]
+fn an_end_that_the_duration_proves_is_no_gap() {
+    let record = json!({"status": "DONE", "start": "2026-01-05T08:00:00Z", "took": 0, "end": null});
+    assert_eq!(scan(&["end"], &json!([record])).outcome.unwrap().gaps, []);
 }
 
 #[test]

@@ -3,12 +3,16 @@
 
 mod random;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sessionql_core::completeness::Off;
 use sessionql_core::config::{Config, Secrets};
 use sessionql_core::plugin::PluginPath;
 use sessionql_core::{Engine, EngineOptions, Error, ExecuteOptions, KeyLimits};
-use sessionql_tests::{Answer, BEGIN, instant, plugin_directory, run};
+use sessionql_sandbox::oam::SessionRecord;
+use sessionql_sandbox::oam_toml;
+use sessionql_tests::oam::OamWorld;
+use sessionql_tests::{Answer, BEGIN, engine, instant, plugin_directory, run};
 
 /// The rows of both connections, and how their provider behaves.
 #[derive(Debug, Clone, Default)]
@@ -259,6 +263,17 @@ fn the_gap_of_a_key_is_a_gap_of_the_answer() {
             Some(Off::Wrong),
         ),
         ("SELECT s.n FROM c.people u JOIN c.visits s ON u.id = s.user WHERE u.id = 'b'", 1, None),
+        // Any rows are the first ones, unless they have an order, whatever node the limit is on.
+        (
+            "SELECT s.n FROM c.people u JOIN c.visits s ON u.id = s.user LIMIT 3",
+            3,
+            Some(Off::Missing),
+        ),
+        (
+            "SELECT s.n FROM (SELECT * FROM c.people ORDER BY seq LIMIT 9) u JOIN c.visits s ON u.id = s.user ORDER BY u.seq LIMIT 3",
+            3,
+            Some(Off::Wrong),
+        ),
     ] {
         let answer = ask.run(sql);
         assert!(answer.error.is_none(), "{sql}: {:?}", answer.error);
@@ -295,6 +310,11 @@ fn what_cannot_be_bound_has_the_gap_of_a_whole_read_and_says_why() {
         (
             "SELECT u.id FROM c.people u JOIN c.visits s ON u.id = lower(s.user)",
             Off::Missing,
+            "no key of the join is `user` or `ip` or `boss` itself",
+        ),
+        (
+            "SELECT u.id FROM (SELECT * FROM c.people ORDER BY seq LIMIT 50) u JOIN c.visits s ON u.id = lower(s.user) ORDER BY u.seq LIMIT 3",
+            Off::Wrong,
             "no key of the join is `user` or `ip` or `boss` itself",
         ),
         (
@@ -358,4 +378,61 @@ fn the_memory_limit_holds_for_answers() {
     let answer = ask.run("SELECT u.seq, s.ip FROM c.people u JOIN c.visits s ON u.id = s.user");
     let error = answer.error.expect("2 MB do not fit in 1 MB");
     assert!(matches!(error, Error::Memory { .. }), "{error}");
+}
+
+#[test]
+fn the_memory_limit_ends_an_answer_while_it_comes() {
+    let long = "x".repeat(2000);
+    let visits: Vec<Value> = (0..2000).map(|n| json!(["a", long, n, "u0"])).collect();
+    let people = people(&[Some("a")]);
+    let world = World { people, visits, n_batch_rows: 10, ..World::default() };
+    let ask = world.ask_with("[settings]\nmemory_limit = \"1MB\"\n", KeyLimits::default(), 2);
+    let sql = "SELECT u.seq, s.ip FROM c.people u JOIN c.visits s ON u.id = s.user";
+    let answer = ask.run(&format!("EXPLAIN ANALYZE {sql}"));
+    assert!(matches!(answer.error, Some(Error::Memory { .. })), "{:?}", answer.error);
+    let analysis = answer.explanation.and_then(|told| told.analysis).expect("it ran");
+    let n_rows = analysis.connections[0].n_rows_in;
+    assert!((1..1000).contains(&n_rows), "{n_rows} rows of 2 KB were read for 1 MB");
+}
+
+#[test]
+fn an_order_is_made_by_its_own_column() {
+    let ids = [Some("d"), Some("b"), None, Some("c"), Some("a")];
+    let ask = ask(World {
+        people: people(&ids),
+        visits: visits_of(&["a", "b", "d"]),
+        ..World::default()
+    });
+    let of = |condition: &str| format!("SELECT id, seq FROM c.people u WHERE {condition}");
+    let exists = "EXISTS (SELECT 1 FROM c.visits s WHERE s.user = u.id)";
+    for (sql, expected) in [
+        (of(exists) + " ORDER BY seq", vec!["d", "b", "a"]),
+        (of(exists) + " ORDER BY seq OFFSET 1", vec!["b", "a"]),
+        (of(&format!("NOT {exists}")) + " ORDER BY seq", vec!["NULL", "c"]),
+        (of("id IN (SELECT user FROM c.visits)") + " ORDER BY seq DESC", vec!["a", "b", "d"]),
+        (of(&format!("lvl = 2 OR {exists}")) + " ORDER BY seq", vec!["d", "b", "a"]),
+    ] {
+        let rows = ask.rows(&sql);
+        assert_eq!(rows.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), expected, "{sql}");
+        assert!(!ask.asked().contains(&"*".to_owned()), "{sql}");
+    }
+}
+
+#[test]
+fn a_part_of_sessions_and_its_table_are_two_questions() {
+    let start = instant(BEGIN) - TimeDelta::hours(1);
+    let sessions = [("a1", "ann"), ("b1", "bob"), ("c1", "cy")];
+    let sessions = sessions.map(|(id, user)| SessionRecord::new(id, user, start));
+    let world = OamWorld::of(sessions.to_vec());
+    let list = tempfile::Builder::new().suffix(".csv").tempfile().expect("a file is made");
+    std::fs::write(list.path(), "user\nann\nbob\n").expect("the file is written");
+    let toml = format!("[tables.watchlist]\npath = {:?}\n", list.path());
+    let engine = engine(&(oam_toml(&world.emulator) + &toml), &world.clock);
+    let sql = "SELECT s.id, s.connection, o.id_store_name FROM watchlist w \
+               JOIN oam o ON o.user = w.user \
+               JOIN sessions s ON s.user = w.user AND s.connection = 'oam'";
+    let answer = run(&engine, sql, &ExecuteOptions::default());
+    assert!(answer.error.is_none(), "{:?}", answer.error);
+    let row = |id: &str| [id, "oam", "UserIdentityStore1"].map(str::to_owned).to_vec();
+    assert_eq!(sorted(answer.rows), [row("a1"), row("b1")]);
 }

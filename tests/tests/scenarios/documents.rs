@@ -2,7 +2,9 @@
 //! is one that the program accepts.
 
 use sessionql_core::config::Config;
-use sessionql_tests::World;
+use sessionql_core::{Engine, ExecuteOptions};
+use sessionql_sandbox::{Clock, Sandbox, SandboxOptions};
+use sessionql_tests::{Answer, BEGIN, engine, instant, run};
 
 /// The files of the local tables that examples name, and what the documentation shows of them.
 const TABLES: [(&str, &str); 2] = [
@@ -10,9 +12,23 @@ const TABLES: [(&str, &str); 2] = [
     ("people.csv", include_str!("../../../examples/tables/people.csv")),
 ];
 
-/// Returns the seeded world with the local tables of the documentation.
+/// The sandbox, and an engine connected to it.
+struct World {
+    engine: Engine,
+    _sandbox: Sandbox,
+}
+
+impl World {
+    fn run(&self, sql: &str) -> Answer {
+        run(&self.engine, sql, &ExecuteOptions::default())
+    }
+}
+
+/// Returns the sandbox with the local tables of the documentation.
 fn world() -> World {
-    let mut world = World::seeded();
+    let clock = Clock::fixed(instant(BEGIN));
+    let sandbox = Sandbox::start(SandboxOptions { seed: 1, clock: clock.clone() });
+    let sandbox = sandbox.expect("loopback sockets are free");
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/tables");
     let mut toml = blocks(include_str!("../../../docs/configuration.md"), "toml")
         .into_iter()
@@ -22,8 +38,8 @@ fn world() -> World {
         toml =
             toml.replace(&format!("\"{file}\""), &format!("{:?}", format!("{directory}/{file}")));
     }
-    world.configure(&toml);
-    world
+    let engine = engine(&format!("{}\n{toml}", sandbox.config_toml()), &clock);
+    World { engine, _sandbox: sandbox }
 }
 
 #[test]
@@ -102,7 +118,7 @@ fn configurations_are_accepted() {
 
 #[test]
 fn example_queries_run() {
-    let world = World::seeded();
+    let world = world();
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/queries");
     let mut n_files = 0;
     for entry in std::fs::read_dir(directory).expect("the examples are there") {

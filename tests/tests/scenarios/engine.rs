@@ -120,7 +120,7 @@ fn errors_of_names_and_types() {
     for (sql, expected) in [
         ("SELECT foo(1)", "no function `foo`"),
         ("SELECT lowr('A')", "no function `lowr` (did you mean `lower`?)"),
-        ("SELECT * FROM nowhere", "no table `nowhere`"),
+        ("SELECT * FROM nowhere", "no table `nowhere`: no connection is configured"),
         ("SET timezone = 'UTC'", "no setting `timezone` (did you mean `time_zone`?)"),
         ("SHOW nothing", "no setting `nothing`"),
         ("SELECT now() > 'soon'", "`soon` is not a date or time"),

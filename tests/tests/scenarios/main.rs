@@ -3,8 +3,9 @@
 //! `openvpn_requests`: which requests a query costs. `openvpn_faults`: what goes wrong on the way.
 //! `openvpn_model`: random queries over random sessions. `formal`, `oam`, `ekran`: all of that for
 //! the provider of that name.
+//! `model`: random queries over all four, over `sessions`, and joins between them.
 //! `sessions`: the union over all connections. `bind_join`: joins that ask by key.
-//! `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
+//! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
 //! promises. `plugins`: the wall. `c_plugin`: the example in C.
 //! `program`: the binary. `config`: what it says of its configuration.
 //! `documents`: the examples of the documentation. `traps`: what was wrong once.
@@ -20,8 +21,10 @@ mod documents;
 mod ekran;
 mod engine;
 mod explain;
+mod figures;
 mod formal;
 mod local_tables;
+mod model;
 mod oam;
 mod openvpn_faults;
 mod openvpn_model;

@@ -334,6 +334,19 @@ fn patterns_are_not_sent() {
     assert_eq!(world.searches(), [r#"{"userId":"ann"}"#, "{}"]);
 }
 
+/// A backslash makes a pattern that does not even match itself, and so does a bracket.
+#[test]
+fn what_a_pattern_would_take_out_is_found() {
+    let logins = ["corp\\ann", "a[n]n"];
+    let world = OamWorld::of(logins.iter().flat_map(|user| sessions_of(user, 2)).collect());
+    world.emulator.set_switches(|switches| switches.matching = Matching::Wildcards);
+    for login in logins {
+        let truth = world.truth(|session| session.user == login);
+        let found = world.ids(&format!("SELECT id FROM oam WHERE user = '{login}'"));
+        assert_eq!(found, (truth, Vec::new()), "{login}");
+    }
+}
+
 // Time
 
 #[test]
@@ -373,8 +386,16 @@ fn a_404_is_empty_once_the_path_is_proven() {
     let nobody = "SELECT id FROM oam WHERE user = 'nobody'";
     assert_eq!(world.ids(nobody), (Vec::new(), Vec::new()));
     assert_eq!(world.searches(), [r#"{"userId":"nobody"}"#, "{}"], "a probe proves the path");
+    // A proof is good for one scan.
     assert_eq!(world.ids(nobody), (Vec::new(), Vec::new()));
-    assert_eq!(world.searches().len(), 1, "it is known now");
+    assert_eq!(world.searches().len(), 2);
+    world.ids("SELECT id FROM oam WHERE user = 'hot'");
+    let gone = HttpAnswer::json_text(404, r#"{"code":"404","message":"no such context"}"#);
+    for answer in [gone, HttpAnswer::html(404, "Not Found")] {
+        world.emulator.clear();
+        world.emulator.faults().plan(On::DataFrom(1), Fault::Answer(answer));
+        assert_eq!(error_of(world.run(nobody)).0, Reason::ProviderError);
+    }
 }
 
 #[test]

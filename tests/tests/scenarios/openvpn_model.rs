@@ -74,10 +74,10 @@ fn session(n: usize) -> impl Strategy<Value = SessionRecord> {
     )
 }
 
-fn sessions() -> impl Strategy<Value = Vec<SessionRecord>> {
+pub(super) fn sessions() -> impl Strategy<Value = Vec<SessionRecord>> {
     (1..16_usize).prop_flat_map(|n| (0..n).map(session).collect::<Vec<_>>())
 }
-fn switches() -> impl Strategy<Value = Switches> {
+pub(super) fn switches() -> impl Strategy<Value = Switches> {
     let order = prop::sample::select(vec![
         PageOrder::CreatedAscending,
         PageOrder::CreatedDescending,
@@ -126,9 +126,13 @@ fn hides_end(id: &str, switches: &Switches) -> bool {
     switches.closed_without_end.is_some_and(|every| sum.is_multiple_of(every.max(1)))
 }
 
+/// Returns a record as it is read from a provider with these switches.
+pub(super) fn shown_as(record: &SessionRecord, switches: &Switches) -> Row {
+    row_of(record, hides_end(&record.id, switches))
+}
+
 fn shown(world: &World, switches: &Switches) -> Vec<Row> {
-    let records = world.emulator.sessions();
-    records.iter().map(|record| row_of(record, hides_end(&record.id, switches))).collect()
+    world.emulator.sessions().iter().map(|record| shown_as(record, switches)).collect()
 }
 
 /// Asks pushed and unpushed.

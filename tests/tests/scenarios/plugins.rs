@@ -147,7 +147,7 @@ fn the_only_table_of_a_connection_has_its_name() {
     assert_eq!(error.to_string(), "no table `pair`");
     let tables = ask(&config, "SHOW TABLES").rows;
     let names: Vec<&str> = tables.iter().map(|row| row[0].as_str()).collect();
-    assert_eq!(names, ["pair.one", "pair.two", "solo"]);
+    assert_eq!(names, ["sessions", "pair.one", "pair.two", "solo"]);
 }
 
 /// The host removes what comes twice by the primary key, which it asks for even if nobody else does.

@@ -185,6 +185,23 @@ fn an_engine_that_ends_takes_no_rows_away() {
     });
 }
 
+/// A window on a derived table is one on its columns, whatever the table below calls them.
+#[test]
+fn a_window_on_renamed_columns_is_not_that_of_the_provider() {
+    let hours = |n: i64| ago(n * 3_600_000);
+    let world = World::of(vec![
+        SessionRecord::completed("long", "ann", hours(30), hours(20)),
+        SessionRecord::completed("late", "ann", hours(30), hours(2)),
+    ]);
+    let queries = [
+        "SELECT id FROM (SELECT id, \"end\" AS start, \"end\" FROM openvpn) t SINCE 24h UNTIL 12h",
+        "SELECT id FROM openvpn WHERE open_during(\"end\", \"end\", now() - 24h, now() - 12h)",
+    ];
+    for sql in queries {
+        assert_eq!(world.ids(sql), ["long"], "{sql}");
+    }
+}
+
 /// Who joins nothing asks nothing of the other side.
 #[test]
 fn an_empty_side_of_a_join_asks_nothing_of_the_other() {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{
     DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc,
 };
+use chrono_tz::OffsetComponents as _;
 use serde_json::{Value, json};
 
 use super::Auth;
@@ -93,6 +94,10 @@ impl State {
     /// Returns the instant that the server takes a local time for.
     fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         let zone = self.switches.time_zone;
+        if self.switches.ignores_summer {
+            let offset = zone.offset_from_utc_datetime(&local).base_utc_offset();
+            return (local - offset).and_utc();
+        }
         match zone.from_local_datetime(&local) {
             MappedLocalTime::Single(at) => at.to_utc(),
             MappedLocalTime::Ambiguous(_, later) if self.switches.fold_is_later => later.to_utc(),

@@ -82,6 +82,7 @@ impl SessionRecord {
             let is_finished_after = match self.logout {
                 Some(logout) if switches.start_is_inclusive => logout >= start,
                 Some(logout) => logout > start,
+                None if switches.open_need_end && end.is_none() => false,
                 None => switches.selection != Selection::StartedOrFinished,
             };
             self.login >= start || is_finished_after

@@ -12,6 +12,9 @@ pub struct Switches {
     pub time_zone: Tz,
     /// Assumption: a bound that the clocks showed twice means the first time. If true, the second.
     pub fold_is_later: bool,
+    /// Assumption: the server puts its clocks forward in summer as its time zone does. If true, it
+    /// reads bounds as if it never did.
+    pub ignores_summer: bool,
     /// Documented in two forms: the offset that times are written with.
     pub offset: Offset,
     /// Assumption: a session that ended at `start` is selected.
@@ -20,6 +23,9 @@ pub struct Switches {
     pub end_is_inclusive: bool,
     /// Assumption: sessions are selected that overlap the bounds.
     pub selection: Selection,
+    /// Assumption: `start` alone selects no fewer than `start` with an `end`. If true, a session that
+    /// is not finished and began before `start` is left out when there is no `end`.
+    pub open_need_end: bool,
     /// Assumption: a session in which nothing happened between the bounds is cut to the bounds.
     pub idle: Idle,
     /// Assumption: login and logout count as activities.
@@ -42,10 +48,12 @@ impl Default for Switches {
         Self {
             time_zone: Tz::Europe__Berlin,
             fold_is_later: false,
+            ignores_summer: false,
             offset: Offset::Server,
             start_is_inclusive: true,
             end_is_inclusive: false,
             selection: Selection::Overlap,
+            open_need_end: false,
             idle: Idle::Bound,
             ends_are_activities: true,
             unfinished: Unfinished::Null,

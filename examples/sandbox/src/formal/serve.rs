@@ -157,6 +157,7 @@ impl State {
         let n_rows = listing.limit.min(switches.page_cap.unwrap_or(listing.limit)).max(1);
         // The first page is never an empty one, and no two follow each other.
         let is_empty = switches.cursor == CursorStyle::Opaque
+            && switches.fills_cursor
             && !bookmark.follows_empty
             && bookmark.n_pages > 0
             && switches
@@ -175,9 +176,10 @@ impl State {
         let page = self.store.page(&listing, switches, now, bookmark.after.as_ref(), sizes);
         let rows: Vec<Value> = page.rows.iter().map(|record| record.to_json(switches)).collect();
         let is_full = page.last.is_some() && rows.len() == n_rows;
+        let fills_cursor = switches.fills_cursor;
         let goes_on = page.has_more || (switches.cursor_after_full_page && is_full);
         let (after, n_pages) = (page.last.or(bookmark.after), bookmark.n_pages + 1);
-        let cursor = goes_on.then(|| {
+        let cursor = (goes_on && fills_cursor).then(|| {
             self.give(Bookmark { after, n_pages, follows_empty: false, binding: bookmark.binding })
         });
         Ok(self.page(rows, cursor))
@@ -220,12 +222,12 @@ impl State {
                     _ => Err(invalid("cursor: belongs to other filters")),
                 }
             }
-            (None, CursorStyle::LastId) => {
+            (None, style) if style == CursorStyle::LastId || !self.switches.fills_cursor => {
                 let after = self.store.place(cursor, &self.switches, now);
                 let after = after.ok_or_else(|| invalid("cursor: no such object"))?;
                 Ok(Bookmark { after: Some(after), n_pages: 1, follows_empty: false, binding })
             }
-            (None, CursorStyle::Opaque) => Err(invalid("cursor: cannot be read")),
+            (None, _) => Err(invalid("cursor: cannot be read")),
         }
     }
 

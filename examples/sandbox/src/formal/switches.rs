@@ -26,6 +26,9 @@ pub struct Switches {
     pub cursor: CursorStyle,
     /// Assumption: a cursor is good only with the filters of the request that got it.
     pub cursor_is_bound: bool,
+    /// Assumption: a page that is not the last has a `nextCursor`. If false, none has one, and whoever wants the next page
+    /// sends the last row's id, whatever `cursor` says.
+    pub fills_cursor: bool,
     /// Assumption: the last page has no cursor. If true, a full last page has one, which leads to an empty page without one.
     pub cursor_after_full_page: bool,
     /// Assumption: no page is empty and has a cursor. If set, every n-th page of a scan is; only with opaque cursors.
@@ -78,6 +81,7 @@ impl Default for Switches {
             page_cap: None,
             cursor: CursorStyle::LastId,
             cursor_is_bound: true,
+            fills_cursor: true,
             cursor_after_full_page: false,
             empty_page_every: None,
             repeated_rows: 0,

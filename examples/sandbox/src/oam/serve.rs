@@ -87,6 +87,10 @@ impl State {
         let n_found = found.len();
         Rng::with_seed(self.switches.order_seed ^ request.number as u64).shuffle(&mut found);
         found.truncate(self.switches.cap);
+        if self.switches.repeats_one && found.len() == self.switches.cap {
+            found.pop();
+            found.extend(found.first().copied());
+        }
         let total = match self.switches.total {
             Total::True => Some(n_found),
             Total::StopsAtCap => Some(found.len()),
@@ -128,7 +132,7 @@ impl State {
         match self.switches.matching {
             Matching::Exact => asked == shown,
             Matching::IgnoresCase => asked.to_lowercase() == shown.to_lowercase(),
-            Matching::Wildcards => fits(&asked.replace('%', "*"), shown),
+            Matching::Wildcards => fits(asked, shown),
         }
     }
 
@@ -213,10 +217,28 @@ fn failure(status: u16, message: &str) -> Answer {
     Answer::json(status, &json!({ "code": format!("OAM-{status}"), "message": message }))
 }
 
-/// Tells whether a text fits a pattern in which `*` stands for any text.
+/// Tells whether a text fits a pattern. `*` and `%` stand for any text, `[…]` for one of these characters, and what
+/// follows a backslash for itself.
 fn fits(pattern: &str, text: &str) -> bool {
-    let Some((before, after)) = pattern.split_once('*') else { return pattern == text };
-    let Some(rest) = text.strip_prefix(before) else { return false };
-    let mut ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-    ends.any(|at| fits(after, &rest[at..]))
+    let mut rest = pattern.chars();
+    let after_first = |text: &str, is_fit: &dyn Fn(char) -> bool, rest: &str| {
+        let mut chars = text.chars();
+        chars.next().is_some_and(is_fit) && fits(rest, chars.as_str())
+    };
+    match rest.next() {
+        None => text.is_empty(),
+        Some('*' | '%') => {
+            let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.any(|at| fits(rest.as_str(), &text[at..]))
+        }
+        Some('[') if rest.as_str().contains(']') => {
+            let (class, rest) = rest.as_str().split_once(']').unwrap_or_default();
+            after_first(text, &|found| class.contains(found), rest)
+        }
+        Some('\\') => {
+            let escaped = rest.next().unwrap_or('\\');
+            after_first(text, &|found| found == escaped, rest.as_str())
+        }
+        Some(plain) => after_first(text, &|found| found == plain, rest.as_str()),
+    }
 }

@@ -16,6 +16,8 @@ pub struct Switches {
     pub total: Total,
     /// Assumption: in JSON the list is `sessions.sessionData`. If true, `sessions` itself is the list.
     pub bare_list: bool,
+    /// Assumption: an answer has no session twice. If true, a full one ends with its first session once more.
+    pub repeats_one: bool,
     /// Assumption: a list of one session is a list. If true, it is that session, as some mappers write it.
     pub collapses_one: bool,
     /// Assumption: numbers and booleans of JSON are such. If true, they are text.
@@ -52,6 +54,7 @@ impl Default for Switches {
             cap: 28,
             total: Total::True,
             bare_list: false,
+            repeats_one: false,
             collapses_one: false,
             values_as_text: false,
             shows_nulls: false,
@@ -109,7 +112,8 @@ pub enum Matching {
     Exact,
     /// If they are equal but for case.
     IgnoresCase,
-    /// If the session's fits the search's as a pattern, where `*` and `%` stand for any text.
+    /// If the session's fits the search's as a pattern, where `*` and `%` stand for any text, `[ab]` for one of these
+    /// letters, and a backslash takes the next one as it is.
     Wildcards,
 }
 

@@ -1,5 +1,8 @@
 //! Makes the end of each session agree with its status, record by record.
 
+use sessionql_plugin_abi::Reason;
+use sessionql_plugin_abi::message::Gap;
+
 use crate::error::Result;
 use crate::table::ClosedEnd;
 
@@ -14,6 +17,8 @@ pub(super) struct EndRule {
     closed: &'static [&'static str],
     seen: Seen,
     n_inferred: u64,
+    /// Closed sessions of which nothing tells when they ended.
+    n_unproven: u64,
     n_ignored: u64,
 }
 
@@ -40,6 +45,7 @@ impl EndRule {
             closed: rule.closed,
             seen: Seen::default(),
             n_inferred: 0,
+            n_unproven: 0,
             n_ignored: 0,
         })
     }
@@ -75,6 +81,7 @@ impl EndRule {
                 None
             }
             None if is_closed => {
+                self.n_unproven += u64::from(start_us.is_none() || duration_us.is_none());
                 let start_us = start_us?;
                 self.n_inferred += 1;
                 Some(start_us.saturating_add(duration_us.unwrap_or(0).max(0)))
@@ -94,6 +101,14 @@ impl EndRule {
             format!("end_ignored: {} {what}", sessions(self.n_ignored))
         });
         inferred.into_iter().chain(ignored).collect()
+    }
+
+    /// Returns what makes an answer wrong: an end that is nothing but the start, or missing, cuts a
+    /// session that lasted, and a window passes it by.
+    pub(super) fn gap(&self) -> Option<Gap> {
+        let what = "came closed without an end and without what proves one: the end that is shown is too early, or missing";
+        let message = format!("{} {what}", sessions(self.n_unproven));
+        (self.n_unproven > 0).then_some(Gap { reason: Reason::Clamped, message })
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
+use sessionql_plugin_abi::message::Gap;
 
 use super::cell::{Cell, Found, Mismatch};
 use super::closed_end::EndRule;
@@ -192,5 +193,9 @@ impl<'host> Sink<'host> {
 
     pub(super) fn notes(&self) -> Vec<String> {
         self.end_rule.as_ref().map(EndRule::notes).unwrap_or_default()
+    }
+
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        self.end_rule.as_ref().and_then(EndRule::gap).into_iter().collect()
     }
 }

@@ -266,6 +266,51 @@ const QUERIES: &[(Due, Order, &str)] = &[
         Order::Any,
         "SELECT u.seq, s.n FROM c.people u LEFT JOIN c.visits s ON u.id = s.user WHERE u.id IS NULL",
     ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT id, seq FROM c.people u WHERE EXISTS (SELECT 1 FROM c.visits s WHERE s.user = u.id) ORDER BY seq",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT id, seq FROM c.people u WHERE EXISTS (SELECT 1 FROM c.visits s WHERE s.user = u.id) ORDER BY seq LIMIT 4 OFFSET 2",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT id, seq FROM c.people u WHERE NOT EXISTS (SELECT 1 FROM c.visits s WHERE s.user = u.id) ORDER BY seq",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT id, seq FROM c.people u WHERE NOT EXISTS (SELECT 1 FROM c.visits s WHERE s.user = u.id) ORDER BY seq OFFSET 3",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT id, seq FROM c.people WHERE id IN (SELECT user FROM c.visits WHERE n > 1) ORDER BY seq",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT id, seq FROM c.people u WHERE u.lvl = 1 OR EXISTS (SELECT 1 FROM c.visits s WHERE s.user = u.id) ORDER BY seq OFFSET 1",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT id, seq FROM (SELECT * FROM c.people ORDER BY seq LIMIT 20) u WHERE EXISTS (SELECT 1 FROM c.visits s WHERE s.user = u.id) ORDER BY seq LIMIT 3",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT u.seq, s.user, s.n FROM c.people u LEFT JOIN c.visits s ON u.id = s.user ORDER BY seq, n, ip, boss OFFSET 2",
+    ),
+    (
+        Due::Keyed,
+        Order::Same,
+        "SELECT user, n, ip, boss FROM c.visits s WHERE s.user IN (SELECT id FROM c.people) ORDER BY n, user, ip, boss LIMIT 6",
+    ),
     // what cannot be bound
     (Due::Free, Order::Any, "SELECT * FROM c.people u FULL JOIN c.visits s ON u.id = s.user"),
     (Due::Free, Order::Any, "SELECT * FROM c.visits s LEFT JOIN c.people u ON u.id = s.user"),

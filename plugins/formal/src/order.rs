@@ -1,0 +1,87 @@
+//! Tells whether a session can have moved to another page while pages were read.
+//! In: records, in the order of their pages. Out: whether every session that may move was seen.
+//!
+//! How pages are sorted is not documented. If it is by activity, the latest first, then a session in
+//! which something happens moves to the first page, which was read already. That loses nothing if
+//! the first page held all sessions that can move: if it reached down to one that can move no more,
+//! for it had ended before the scan began.
+
+use serde::Deserialize;
+use serde_json::Value;
+use sessionql_plugin_sdk::{Timestamp, WireError};
+
+use crate::options::Settings;
+
+/// What must be known of a record to tell where its page ends and what may move.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Brief {
+    #[serde(default)]
+    pub(crate) id: Value,
+    #[serde(default, rename = "sessionStatus")]
+    status: Value,
+    #[serde(default, rename = "startTime")]
+    start: Value,
+    #[serde(default, rename = "endTime")]
+    end: Value,
+}
+
+/// What the records so far tell of their order.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// Whether the user says that it is that of starts, which never change.
+    is_stable: bool,
+    /// What ended before then had ended when the scan began.
+    settled_before: Timestamp,
+    /// How far apart two sessions must lie to be sorted as their times say.
+    margin_us: i64,
+    latest_start: Option<Timestamp>,
+    earliest_end: Option<Timestamp>,
+    is_newest_first: bool,
+    is_oldest_first: bool,
+    /// Whether the first page had a session that cannot move.
+    has_settled: bool,
+}
+
+impl Order {
+    /// Begins a scan. Of two times, each may lie `slack` outside of its session.
+    pub(crate) fn new(settings: &Settings, clock: &str) -> Result<Self, WireError> {
+        let clock = crate::plan::clock(clock)?;
+        let margin_us = settings.slack_us.saturating_mul(2);
+        Ok(Self {
+            is_stable: settings.filters_on_start,
+            settled_before: clock - margin_us,
+            margin_us,
+            latest_start: None,
+            earliest_end: None,
+            is_newest_first: false,
+            is_oldest_first: false,
+            has_settled: false,
+        })
+    }
+
+    /// Takes the next record that no page had before. Whichever of its times it is sorted by, that
+    /// lies between its start and its end; those of a session that has settled never change.
+    pub(crate) fn take(&mut self, record: &Brief, is_on_first_page: bool) {
+        let instant = |value: &Value| value.as_str().and_then(Timestamp::parse);
+        let is_completed =
+            record.status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("completed"));
+        let ended =
+            instant(&record.end).filter(|end| is_completed && *end < self.settled_before);
+        let start = instant(&record.start);
+        self.has_settled |= is_on_first_page && ended.is_some();
+        self.is_newest_first |= self.lies_before(ended, self.latest_start);
+        self.is_oldest_first |= self.lies_before(self.earliest_end, start);
+        self.latest_start = self.latest_start.max(start);
+        self.earliest_end = self.earliest_end.into_iter().chain(ended).min();
+    }
+
+    fn lies_before(&self, one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
+        one.zip(other).is_some_and(|(one, other)| one < other - self.margin_us)
+    }
+
+    /// Tells whether all sessions that can move were on the first page.
+    pub(crate) fn is_proven(&self) -> bool {
+        let is_newest_first = self.is_newest_first && !self.is_oldest_first;
+        self.is_stable || (is_newest_first && self.has_settled)
+    }
+}
