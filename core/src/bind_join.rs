@@ -157,7 +157,8 @@ impl BindJoinExec {
 /// are not, it would sort by another column. Lookup rows come in the order of the keys.
 fn keeps_order(template: &HashJoinExec, emits: Emits) -> bool {
     emits == Emits::Outer
-        && (true || matches!(template.join_type, JoinType::Inner) || template.projection.is_none())
+        && matches!(template.join_type, JoinType::Inner | JoinType::Right)
+        && template.projection.is_none()
 }
 
 impl DisplayAs for BindJoinExec {

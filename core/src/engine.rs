@@ -72,6 +72,8 @@ impl fmt::Debug for EngineOptions {
 pub struct ExecuteOptions {
     /// The instant that `now()` means; the clock's if not given.
     pub now: Option<DateTime<Utc>>,
+    /// What the clock showed when the statement began; looked at if not given.
+    pub clock: Option<DateTime<Utc>>,
     /// How long the statement may take.
     pub timeout: Option<Duration>,
     /// How many data requests the statement may send.
@@ -220,7 +222,7 @@ impl Engine {
     }
 
     fn context(&self, options: &ExecuteOptions) -> Result<StatementContext, Error> {
-        let clock = self.clock();
+        let clock = options.clock.unwrap_or_else(|| self.clock());
         // Instants of the language have microseconds.
         let now = options.now.unwrap_or(clock).trunc_subsecs(6);
         let mut context = StatementContext::new(now, clock, self.runtime()?.handle().clone());

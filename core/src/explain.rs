@@ -283,20 +283,22 @@ fn explain_scan(scan: &ScanExec, writer: &Writer) -> ScanExplanation {
 /// Explains a scan that a join gives its keys. What the plugin planned for a read without keys is not
 /// what it will send, nor what will be missing.
 fn explain_lookup(plan: &ScanPlan, lookup: &Lookup) -> ScanExplanation {
-    let keys = match lookup.most_keys() {
-        1 => "each key".to_owned(),
-        n_keys => format!("up to {n_keys} keys"),
-    };
-    let column = lookup.column_name();
     let is_own = reads_by_itself(plan);
+    let what = if is_own { "read" } else { "request" };
+    let mut how =
+        format!("one {what} for each key of `{}`, which the join brings", lookup.column_name());
+    if lookup.most_keys() > 1 {
+        // Whether one request can ask for several is for the plugin to say, once it has keys.
+        how.push_str(&format!(", or for up to {} keys where it takes lists", lookup.most_keys()));
+    }
+    if !is_own {
+        how.push_str("; more for further pages");
+    }
+    let client = (!is_own).then(|| plan.connection.client());
+    // The client has notes on the base URL.
     let mut notes = plan.connection.notes();
-    notes.push(match is_own {
-        true => format!("one read for {keys} of `{column}` that the join brings"),
-        false => format!(
-            "one request for {keys} of `{column}` that the join brings, and one for each further page"
-        ),
-    });
-    if !is_own && let Err(error) = plan.connection.client() {
+    notes.push(how);
+    if let Some(Err(error)) = client {
         notes.push(format!("the query itself would fail: {error}"));
     }
     ScanExplanation {

@@ -228,7 +228,7 @@ impl Lookup {
         let mut batches = Vec::new();
         let mut scan = read(Arc::new(plan), task)?;
         while let Some(batch) = scan.try_next().await? {
-            
+            memory.try_grow(batch.get_array_memory_size())?;
             batches.push(batch);
         }
         Ok(Rows { batches, _memory: memory })

@@ -242,7 +242,9 @@ impl Runner {
         script: &Script,
         statement: &Statement,
     ) -> Result<Option<Outcome>, Trouble> {
-        let now = self.times.now.unwrap_or_else(|| self.engine.clock());
+        // One look at the clock: `AT now` asks for now, not for a moment ago.
+        let clock = self.engine.clock();
+        let now = self.times.now.unwrap_or(clock);
         {
             let mut settings = self.engine.settings();
             settings.since = self.times.since.map(|bound| bound.before(now));
@@ -250,6 +252,7 @@ impl Runner {
         }
         let options = ExecuteOptions {
             now: Some(now),
+            clock: Some(clock),
             timeout: self.timeout,
             max_requests: self.max_requests,
         };

@@ -195,7 +195,12 @@ pub fn switches() -> impl Strategy<Value = Switches> {
     );
     (time, pages, shown).prop_map(|(time, pages, shown)| {
         let (timestamp, [start_is_exclusive, end_is_inclusive, whole_seconds], skew, days) = time;
-        let ([oldest_first, is_opaque, is_bound, full_cursor, fills_cursor], page_cap, empty, repeated) = pages;
+        let (
+            [oldest_first, is_opaque, is_bound, full_cursor, fills_cursor],
+            page_cap,
+            empty,
+            repeated,
+        ) = pages;
         let ([duration, idle, unknown, space, any_case, parents], hidden, proxy, status) = shown;
         Switches {
             timestamp,

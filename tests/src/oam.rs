@@ -103,7 +103,8 @@ pub fn sessions(most: usize) -> impl Strategy<Value = Vec<SessionRecord>> {
 }
 
 fn session(n: usize) -> impl Strategy<Value = SessionRecord> {
-    let user = prop::sample::select(vec!["ann", "ann", "ann", "Ann", "bob", "joanna", "a*", "ann\\x"]);
+    let user =
+        prop::sample::select(vec!["ann", "ann", "ann", "Ann", "bob", "joanna", "a*", "ann\\x"]);
     let ip = prop::sample::select(vec![
         Some("192.0.2.1"),
         Some("192.0.2.2"),

@@ -182,8 +182,10 @@ fn describe_join(plan: &Arc<dyn ExecutionPlan>, writer: &Writer) -> Option<Strin
     type On = [(Arc<dyn PhysicalExpr>, Arc<dyn PhysicalExpr>)];
     let words = |kind: &JoinType, way: &str, on: &On, filter: Option<&Arc<dyn PhysicalExpr>>| {
         let equal = on.iter().map(|(left, right)| writer.equality(left, right));
-        let conditions: Vec<String> =
-            equal.chain(filter.map(|filter| writer.computed(filter))).collect();
+        let conditions: Vec<String> = match filter {
+            Some(filter) if on.is_empty() => vec![writer.computed(filter)],
+            filter => equal.chain(filter.map(|filter| writer.conjunct(filter))).collect(),
+        };
         let on = if conditions.is_empty() { "" } else { " on " };
         format!("{} join{way}{on}{}", join_word(kind), conditions.join(" AND "))
     };

@@ -92,11 +92,7 @@ impl<R: BufRead> CsvReader<R> {
 
     /// Reads one record; `None` at the file's end. What is too much for one is an error at once: a file
     /// that is no CSV may be a single line.
-    fn record(
-        &mut self,
-        max_bytes: usize,
-        n_columns: Option<usize>,
-    ) -> Result<Option<Row>, Fault> {
+    fn record(&mut self, max_bytes: usize, n_columns: Option<usize>) -> Result<Option<Row>, Fault> {
         if self.peek()?.is_none() {
             return Ok(None);
         }

@@ -116,7 +116,8 @@ impl LocalScan {
             let is_gone = sender.blocking_send(Some(Ok(rows))).is_err();
             Ok(if is_gone || n_wanted == 0 { Wanted::Enough } else { Wanted::More })
         };
-        let last = match rows::read(&self.file, &self.context, &self.wanted, batch_rows, &mut emit) {
+        let read = rows::read(&self.file, &self.context, &self.wanted, batch_rows, &mut emit);
+        let last = match read {
             Ok(()) => None,
             Err(fault) => {
                 let error = fault.of(&self.file.config);

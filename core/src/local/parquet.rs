@@ -77,12 +77,11 @@ pub(super) fn survey(
         }
     }
     if !checked.is_empty() {
-        each_batch(config, copy, &columns, &checked, CHECK_ROWS, &mut |_, _| match context
-            .is_over()
-        {
+        let mut look = |_, _| match context.is_over() {
             true => Err(Fault::cancelled()),
             false => Ok(Wanted::More),
-        })?;
+        };
+        each_batch(config, copy, &columns, &checked, CHECK_ROWS, &mut look)?;
     }
     Ok(columns)
 }

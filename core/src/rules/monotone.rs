@@ -56,7 +56,7 @@ fn keeps_first_in_order(plan: &dyn ExecutionPlan) -> bool {
 }
 
 fn is_monotone(plan: &dyn ExecutionPlan) -> bool {
-    if keeps_first_in_order(plan) && plan.is::<SortExec>() {
+    if keeps_first_in_order(plan) {
         return false;
     }
     let join_type = plan

@@ -100,6 +100,7 @@ impl Start {
                 scope: Scope { cancel, account, deadline, budget, sensitive },
                 sender: &sender,
                 seen: Seen::new(plan.key.clone(), memory),
+                held: None,
                 entry,
                 n_wanted: fetch,
                 failed: None,
@@ -110,6 +111,7 @@ impl Start {
                 Err(error) => Message::Rows(Err(error)),
             };
             context.ledger.end(entry);
+            run.pass_on();
             // The receiver is gone if the statement ended meanwhile.
             let _ended = sender.blocking_send(last);
         });
@@ -133,6 +135,9 @@ struct Run<'a> {
     scope: Scope,
     sender: &'a mpsc::Sender<Message>,
     seen: Seen,
+    /// Rows that go out when the plugin sends a request, emits more, or ends: a consumer that
+    /// has enough of them may not wait for what the report says of them.
+    held: Option<RecordBatch>,
     entry: EntryId,
     /// How many more rows are wanted.
     n_wanted: Option<usize>,
@@ -277,10 +282,19 @@ impl Run<'_> {
         }
         let n_out = rows.num_rows() as u64;
         plan.context.ledger.add_rows(self.entry, RowCounts { n_emitted, n_new, n_out });
-        if rows.num_rows() > 0 && self.sender.blocking_send(Message::Rows(Ok(rows))).is_err() {
-            return Ok(Flow::Stop);
+        let mut is_wanted = self.pass_on();
+        if rows.num_rows() > 0 {
+            self.held = Some(rows);
+            // What a plugin that does its own I/O waits for, and how long, is not known.
+            is_wanted &= plan.client.is_some() || self.pass_on();
         }
-        Ok(if self.n_wanted == Some(0) { Flow::Stop } else { Flow::GoOn })
+        Ok(if is_wanted && self.n_wanted != Some(0) { Flow::GoOn } else { Flow::Stop })
+    }
+
+    /// Lets rows that were held go out, and tells whether there is still a consumer.
+    fn pass_on(&mut self) -> bool {
+        let Some(rows) = self.held.take() else { return true };
+        self.sender.blocking_send(Message::Rows(Ok(rows))).is_ok()
     }
 }
 
@@ -292,6 +306,7 @@ impl Callbacks for Run<'_> {
                 "the plugin does its own I/O, so the host sends nothing for it",
             ));
         };
+        self.pass_on();
         let answer = self.plan.context.runtime.block_on(client.send(request, &self.scope));
         match answer {
             Ok(answer) => {

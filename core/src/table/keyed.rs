@@ -129,10 +129,10 @@ impl Askable {
             (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
             _ => false,
         };
-        (has_same_judge || true)
+        has_same_judge
             && self.table.connection.config.name == other.table.connection.config.name
             && self.table.table.name == other.table.table.name
-            
+            && self.table.schema == other.table.schema
             && self.filters == other.filters
     }
 
@@ -149,8 +149,7 @@ impl Askable {
     ) -> Result<Option<ScanPlan>> {
         let conjuncts: Vec<&Expr> = self.filters.iter().collect();
         let table = &self.table;
-        let mut pushable =
-            pushdown::push(&conjuncts, &table.columns, table.window());
+        let mut pushable = pushdown::push(&conjuncts, &table.columns, table.window());
         let name = self.column_name(column).to_owned();
         // A column has one filter; what else the query asks of the key is checked here.
         pushable.filters.retain(|filter| filter_column(&filter.filter) != Some(&name));

@@ -249,3 +249,27 @@ fn sample_data_is_that_of_the_seed() {
     assert!(has(|s| !s.parent_session_id.is_empty()) && has(|s| !s.end_user.id.is_empty()));
     assert!(has(|s| !s.sidecar.id.is_empty()) && has(|s| !s.connector.id.is_empty()));
 }
+
+#[test]
+fn without_cursors_the_last_id_is_one() {
+    for cursor in [CursorStyle::LastId, CursorStyle::Opaque] {
+        let emulator = hourly(5);
+        emulator.set_switches(|switches| {
+            switches.fills_cursor = false;
+            switches.cursor = cursor;
+            switches.empty_page_every = Some(1);
+            switches.cursor_after_full_page = true;
+        });
+        let mut message = json!({"limit": 2});
+        for expected in [&["s4", "s3"][..], &["s2", "s1"], &["s0"], &[]] {
+            let page = list(&emulator, &message);
+            assert_eq!(
+                (ids(&page), &page["listMetadata"]["nextCursor"]),
+                (expected.to_vec(), &Value::Null)
+            );
+            if let Some(last) = expected.last() {
+                message["cursor"] = json!(last);
+            }
+        }
+    }
+}

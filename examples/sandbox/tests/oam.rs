@@ -112,6 +112,16 @@ fn json_has_the_forms_that_mappers_give_it() {
 }
 
 #[test]
+fn a_full_answer_may_have_a_session_twice() {
+    let emulator = emulator(5);
+    emulator.set_switches(|switches| (switches.cap, switches.repeats_one) = (3, true));
+    let found = search(&emulator, &json!({"userId": "ann"}));
+    assert_eq!(found["totalRecords"], 5);
+    let sessions = found["sessions"]["sessionData"].as_array().unwrap();
+    assert_eq!((sessions.len(), &sessions[0]), (3, &sessions[2]));
+}
+
+#[test]
 fn no_match_is_404_or_an_empty_list() {
     let emulator = emulator(1);
     let nobody = json!({"userId": "nobody"});
@@ -140,6 +150,10 @@ fn text_matches_as_the_switch_says() {
     assert_eq!(bobs(Matching::Wildcards, "*n*"), 3);
     assert_eq!(bobs(Matching::Wildcards, "B%b"), 1);
     assert_eq!(bobs(Matching::Wildcards, "n"), 0);
+    assert_eq!(bobs(Matching::Wildcards, "B[aeo]b"), 1);
+    assert_eq!(bobs(Matching::Wildcards, "B[ae]b"), 0);
+    assert_eq!(bobs(Matching::Wildcards, "\\Bob"), 1);
+    assert_eq!(bobs(Matching::Wildcards, "\\\\Bob"), 0);
 }
 
 #[test]

@@ -65,8 +65,7 @@ impl Order {
         let instant = |value: &Value| value.as_str().and_then(Timestamp::parse);
         let is_completed =
             record.status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("completed"));
-        let ended =
-            instant(&record.end).filter(|end| is_completed && *end < self.settled_before);
+        let ended = instant(&record.end).filter(|end| is_completed && *end < self.settled_before);
         let start = instant(&record.start);
         self.has_settled |= is_on_first_page && ended.is_some();
         self.is_newest_first |= self.lies_before(ended, self.latest_start);

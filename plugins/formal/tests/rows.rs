@@ -5,19 +5,26 @@
 mod support;
 
 use serde_json::{Value, json};
-use sessionql_plugin_sdk::message::Auth;
+use sessionql_plugin_sdk::message::{Auth, Report};
 use sessionql_plugin_sdk::testing::{FakeHost, Reply};
 
 use support::{connect, request};
 
 /// Reads one record into the named columns.
 fn read(names: &[&str], record: &Value) -> (Vec<Value>, Vec<String>) {
+    let (row, report) = report(names, record);
+    assert_eq!(report.gaps, []);
+    (row, report.notes)
+}
+
+fn report(names: &[&str], record: &Value) -> (Vec<Value>, Report) {
     let mut request = request(json!([]));
     request.columns = names.iter().map(|&name| name.to_owned()).collect();
+    request.learned = json!({"cursors": true});
     let body = json!({ "sessions": [record] });
     let (_, scans) = connect(json!({})).run(&request, |_| Reply::json(&body)).unwrap();
     assert_eq!(scans[0].error_messages(), [""; 0]);
-    (scans[0].rows().remove(0), scans[0].outcome.clone().unwrap().notes)
+    (scans[0].rows().remove(0), scans[0].outcome.clone().unwrap())
 }
 
 const COLUMNS: [&str; 33] = [
@@ -155,9 +162,13 @@ fn a_completed_session_without_end_gets_the_one_it_proves() {
     );
     assert_eq!(row, ["2026-03-10T10:00:03.500Z"]);
     assert!(notes[0].starts_with("end_inferred: 1 session"));
-    let (row, _) =
-        read(&["end"], &json!({"id": "a", "sessionStatus": "completed", "startTime": start}));
+    // Without a duration nothing proves it.
+    let (row, report) =
+        report(&["end"], &json!({"id": "a", "sessionStatus": "completed", "startTime": start}));
     assert_eq!(row, [start]);
+    assert!(report.notes[0].starts_with("end_inferred: 1 session"));
+    assert_eq!(report.gaps[0].reason.as_str(), "clamped");
+    assert!(report.gaps[0].message.starts_with("1 session came closed without an end"));
     for state in ["active", "idle"] {
         let (row, notes) = read(
             &["end"],

@@ -52,8 +52,7 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
     let known: Known = serde_json::from_value(learned.clone()).unwrap_or_default();
     let n_splits_left = settings.max_split_requests;
     let (knows_path, knows_unkeyed) = (false, false);
-    let mut searcher =
-        Searcher { settings, host, known, knows_path, knows_unkeyed, n_splits_left };
+    let mut searcher = Searcher { settings, host, known, knows_path, knows_unkeyed, n_splits_left };
     let mut rows = sessions().rows(host, &scan.request)?;
     let mut hidden = Vec::new();
     for search in &slice.searches {

@@ -111,12 +111,14 @@ fn case_that_the_server_ignores_counts_where_it_is_shown() {
         [(both(14..16, 0..0), 16, 0), (both(14..15, 14..15), 15, 1), (both(0..0, 14..16), 14, 1)]
     {
         let scan =
-            scan(&connect(json!({})), &request(json!([is("user", &["hot"])])), |request| {
-                match body(request) {
+            scan(
+                &connect(json!({})),
+                &request(json!([is("user", &["hot"])])),
+                |request| match body(request) {
                     r#"{"userId":"hot"}"# => answer(json!(30), &both(0..14, 0..14)),
                     _ => answer(json!(2), &split),
-                }
-            });
+                },
+            );
         assert_eq!((scan.rows().len(), gaps(&scan).len()), (n_rows, n_gaps));
     }
 }
@@ -194,12 +196,13 @@ fn a_404_that_is_a_page_for_people_is_never_empty() {
     let pages = ["<html>gone</html>", " <!DOCTYPE HTML><p>", "<?xml version=\"1.0\"?><html/>"];
     for page in pages {
         let some = request(json!([is("user", &["ann", "nobody"])]));
-        let scan = scan(&connect(json!({"not_found_is_empty": true})), &some, |request| {
-            match body(request).contains("ann") {
-                true => answer(json!(1), &numbered("ann", 0..1)),
-                false => Reply::status(404, page),
-            }
-        });
+        let scan =
+            scan(&connect(json!({"not_found_is_empty": true})), &some, |request| {
+                match body(request).contains("ann") {
+                    true => answer(json!(1), &numbered("ann", 0..1)),
+                    false => Reply::status(404, page),
+                }
+            });
         let error = scan.outcome.unwrap_err().errors.remove(0);
         assert!(error.hint.unwrap().starts_with("check `base_url`"), "{page}");
     }
@@ -219,12 +222,13 @@ fn a_404_to_a_search_without_a_key_is_no_proof_of_nothing() {
     // What was allowed in another scan proves nothing in this one; the probe does.
     let open = Request { learned: json!({"unkeyed": true}), ..request(json!([])) };
     assert!(scan(&host, &open, |_| not_found()).outcome.is_err());
-    let scan = scan(&host, &request(json!([is("id_store_name", &["main"])])), |request| {
-        match body(request) {
-            "{}" => answer(json!(1), &numbered("ann", 0..1)),
-            _ => not_found(),
-        }
-    });
+    let scan =
+        scan(&host, &request(json!([is("id_store_name", &["main"])])), |request| {
+            match body(request) {
+                "{}" => answer(json!(1), &numbered("ann", 0..1)),
+                _ => not_found(),
+            }
+        });
     assert_eq!((scan.rows().len(), gaps(&scan)), (0, vec![]));
 }
 

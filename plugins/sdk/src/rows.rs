@@ -153,12 +153,7 @@ impl<'host> Rows<'host> {
     ///
     /// # Errors
     /// `bad_answer`; that the host wants no more rows.
-    pub fn decode_sparse_text(
-        &mut self,
-        request: &str,
-        text: &str,
-        records: &str,
-    ) -> Result<Page> {
+    pub fn decode_sparse_text(&mut self, request: &str, text: &str, records: &str) -> Result<Page> {
         let mut json = serde_json::Deserializer::from_str(text);
         let parsed = self.walk(&mut json, records).and_then(|page| json.end().map(|()| page));
         self.finish_page(request, records, parsed)

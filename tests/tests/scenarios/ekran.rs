@@ -495,12 +495,6 @@ fn a_limit_does_not_hide_that_open_sessions_may_be_hidden() {
     ];
     for sql in queries {
         let answer = world.run(sql);
-        eprintln!(
-            "{sql}: {:?} {:?} {:?}",
-            answer.error,
-            answer.rows.len(),
-            answer.completeness.connections
-        );
         assert_eq!(gaps(&answer), [Reason::Clamped], "{sql}");
         assert!(!answer.completeness.is_complete(), "{sql}");
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use sessionql_core::explain::{Step, Verdict};
-use sessionql_core::{Error, ExecuteOptions, Explanation};
+use sessionql_core::{Engine, Error, ExecuteOptions, Explanation};
 use sessionql_sandbox::openvpn::SessionRecord;
-use sessionql_sandbox::openvpn_toml;
+use sessionql_sandbox::{oam, oam_toml, openvpn_toml};
+use sessionql_tests::oam::OamWorld;
 use sessionql_tests::{Answer, BEGIN, World, engine, instant, run};
 
 /// What is explained in the golden text, each for one thing that it shows.
@@ -253,4 +254,59 @@ fn a_failure_is_told_with_what_happened_so_far() {
     assert!(matches!(answer.error, Some(Error::Scan { .. })), "{:?}", answer.error);
     let analysis = answer.explanation.and_then(|told| told.analysis).expect("it ran");
     assert!(analysis.connections[0].usage.token_requests > 0);
+}
+
+/// A world whose provider is asked by key, and a list of users.
+fn watched() -> (OamWorld, Engine, tempfile::NamedTempFile) {
+    let start = instant(BEGIN) - TimeDelta::hours(1);
+    let world = OamWorld::of(vec![oam::SessionRecord::new("a1", "ann", start)]);
+    let list = tempfile::Builder::new().suffix(".csv").tempfile().expect("a file is made");
+    std::fs::write(list.path(), "user,note\nann,x\n").expect("the file is written");
+    let toml = format!("[tables.watchlist]\npath = {:?}\n", list.path());
+    let engine = engine(&(oam_toml(&world.emulator) + &toml), &world.clock);
+    (world, engine, list)
+}
+
+#[test]
+fn a_table_that_a_join_asks_has_the_requests_of_the_keys() {
+    let (world, engine, list) = watched();
+    let path = list.path().display().to_string();
+    let explained = |sql: &str| {
+        let answer = run(&engine, &format!("EXPLAIN {sql}"), &ExecuteOptions::default());
+        assert!(answer.error.is_none(), "{sql}: {:?}", answer.error);
+        let explanation = answer.explanation.expect("it is explained");
+        (explanation.lines(100).join("\n").replace(&path, "list.csv"), explanation.scans)
+    };
+    let (text, scans) =
+        explained("SELECT w.note, o.client_ip FROM watchlist w JOIN oam o ON o.user = w.user");
+    let expected = r#"oam.sessions
+  requests: as many as the keys of the join need
+  note: one request for each key of `user`, which the join brings, or for up to 16 keys where it
+      takes lists; more for further pages
+
+plan
+  project note, client_ip
+    inner join, by key, on user = user
+      read oam.sessions
+      LocalScanExec: watchlist (csv `list.csv`) columns=["user", "note"]"#;
+    assert_eq!(text, expected);
+    assert!(scans[0].requests.is_empty());
+    assert_eq!((scans[0].n_requests, scans[0].n_rows), (None, None));
+    let (text, _) =
+        explained("SELECT w.note, o.client_ip FROM watchlist w FULL JOIN oam o ON o.user = w.user");
+    let why = "note: `oam` is read without keys: this full join wants every row of `oam`";
+    assert!(text.contains(why), "{text}");
+    assert!(world.searches().is_empty());
+}
+
+#[test]
+fn the_filter_of_a_join_shows_no_sensitive_value() {
+    let (_world, engine, _list) = watched();
+    let sql = "EXPLAIN SELECT w.note FROM watchlist w LEFT JOIN oam o \
+               ON o.user = w.user AND (o.id = 'hush-hush' OR w.note = 'x')";
+    let answer = run(&engine, sql, &ExecuteOptions::default());
+    assert!(answer.error.is_none(), "{:?}", answer.error);
+    let text = answer.explanation.expect("it is explained").lines(100).join("\n");
+    assert!(!text.contains("hush"), "{text}");
+    assert!(text.contains("on user = user AND (id = *** OR note = 'x')"), "{text}");
 }

@@ -211,6 +211,11 @@ fn a_file_that_is_not_what_it_should_be_is_an_error_with_its_line() {
             "a,b\n1\n",
             "t.csv:2: local table `t`: the line has 1 field, the header has 2 fields",
         ),
+        (
+            "t.csv",
+            "a,b\n1,2,3\n",
+            "t.csv:2: local table `t`: the line has more than 2 fields, which the header has",
+        ),
         ("t.csv", "a,a\n", "t.csv:1: local table `t`: the header names `a` twice"),
         ("t.csv", "", "t.csv:1: local table `t`: the file has no header"),
         (
@@ -444,5 +449,26 @@ proptest! {
                 prop_assert_eq!(&counted.rows[0][0], &all.rows.len().to_string());
             }
         }
+    }
+}
+
+#[test]
+fn times_at_the_ends_of_time_are_values_or_errors() {
+    let times = ["+262142-12-31 23:30:00-05:00", "-262143-01-01 00:30:00+05:00"];
+    for time in times {
+        let file = File::new("t.csv", format!("a\n{time}\n"));
+        assert_eq!(file.types(), ["a text"]);
+        for sql in [
+            format!("SELECT TIMESTAMP '{time}'"),
+            format!("SELECT a FROM t WHERE a::timestamp > '{time}'"),
+            format!("SELECT a FROM t SINCE '{time}'"),
+            "SELECT a FROM t WHERE a::timestamp > '2026-01-01'".to_owned(),
+            "SELECT a::timestamp FROM t".to_owned(),
+        ] {
+            assert!(file.message(&sql).contains("time"), "{sql}: {}", file.message(&sql));
+        }
+        let declared = file.with("columns = { a = \"timestamp\" }");
+        let expected = format!("t.csv:2: local table `t`: column `a`: `{time}` is no date or time");
+        assert_eq!(declared.message("SELECT * FROM t"), expected);
     }
 }

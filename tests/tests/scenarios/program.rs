@@ -115,6 +115,14 @@ fn exit_codes() {
 }
 
 #[test]
+fn at_now_asks_for_now() {
+    let program = Program::new();
+    let sql = "SELECT user FROM oam AT now WHERE user = 'nobody'";
+    let output = program.run(&["-c", sql]);
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+}
+
+#[test]
 fn an_incomplete_result_says_so_once() {
     let program = Program::new();
     let output = program.run(&["-c", "SELECT id FROM openvpn SINCE 30d", "--format", "json"]);

@@ -21,6 +21,11 @@ impl Writer {
         self.physical(expr).sql
     }
 
+    /// Returns a condition as one of several that must all hold.
+    pub(in crate::explain) fn conjunct(&self, expr: &Arc<dyn PhysicalExpr>) -> String {
+        self.physical(expr).within(Operator::And.precedence())
+    }
+
     /// Returns `left = right` of a join.
     pub(in crate::explain) fn equality(
         &self,

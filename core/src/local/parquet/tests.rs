@@ -169,3 +169,14 @@ fn declared_types_read_text() {
     let Err(text) = declared(binary(), "text") else { panic!("that is no text") };
     assert!(text.contains("UTF-8"), "{text}");
 }
+
+#[test]
+fn nobody_looks_through_a_file_after_the_deadline() {
+    let file = file_of(Arc::new(UInt64Array::from(vec![1])));
+    let toml = format!("[tables.t]\npath = {:?}\n", file.path());
+    let config = Config::parse(&toml).unwrap().tables.remove("t").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut context = StatementContext::new(Utc::now(), Utc::now(), runtime.handle().clone());
+    context.deadline = Some(tokio::time::Instant::now());
+    assert!(survey(&config, file.reopen().unwrap(), &context).unwrap_err().is_cancelled);
+}
