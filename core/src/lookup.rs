@@ -152,18 +152,27 @@ impl Lookup {
         let is_missing = |key: &&String| !answers.by_key.contains_key(*key);
         let missing: Vec<String> = keys.iter().filter(is_missing).cloned().collect();
         let mut not_askable = Vec::new();
-        // A part is planned when it is its turn: what comes before may fail, or fill the memory.
-        let parts = self.parts(&missing).into_iter().map(|keys| self.ask(keys, task));
-        let mut parts = stream::iter(parts).buffer_unordered(self.limits.n_scans.max(1));
-        while let Some(part) = parts.try_next().await? {
-            not_askable.extend(part.not_askable);
-            for (keys, rows) in part.answers {
-                let mut rows = self.by_key(rows)?;
-                for key in keys {
-                    // Rows of other keys are not taken: a provider that ignores case brings those of
-                    // `alice` for `Alice` too, and both may be asked for.
-                    let rows = rows.remove(&key).map_or_else(|| self.no_rows(), Ok)?;
-                    answers.keep(&self.askable.name(), task, key, rows)?;
+        // The first keys go alone: what the plugin learns from them saves the others a request.
+        let n_first = match answers.by_key.is_empty() {
+            true => missing.len().min(self.limits.first_chunk.min(self.most_keys())),
+            false => 0,
+        };
+        let (first, rest) = missing.split_at(n_first);
+        let first = if first.is_empty() { Vec::new() } else { vec![first.to_vec()] };
+        for parts in [first, self.parts(rest)] {
+            // A part is planned when it is its turn: what comes before may fail, or fill the memory.
+            let parts = parts.into_iter().map(|keys| self.ask(keys, task));
+            let mut parts = stream::iter(parts).buffer_unordered(self.limits.n_scans.max(1));
+            while let Some(part) = parts.try_next().await? {
+                not_askable.extend(part.not_askable);
+                for (keys, rows) in part.answers {
+                    let mut rows = self.by_key(rows)?;
+                    for key in keys {
+                        // Rows of other keys are not taken: a provider that ignores case brings those
+                        // of `alice` for `Alice` too, and both may be asked for.
+                        let rows = rows.remove(&key).map_or_else(|| self.no_rows(), Ok)?;
+                        answers.keep(&self.askable.name(), task, key, rows)?;
+                    }
                 }
             }
         }

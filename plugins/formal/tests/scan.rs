@@ -160,7 +160,13 @@ fn several_pages_are_whole_if_nothing_can_have_moved_off_the_later_ones() {
         ("oldest first", json!({}), vec![old()], vec![new(), open()], false),
         ("in no order", json!({}), vec![new(), old()], vec![open()], false),
         ("no order is to be seen", json!({}), vec![among()], vec![new()], false),
-        ("no two are apart", json!({"slack": 3_600_000_000_i64}), vec![open(), new()], vec![old()], false),
+        (
+            "no two are apart",
+            json!({"slack": 3_600_000_000_i64}),
+            vec![open(), new()],
+            vec![old()],
+            false,
+        ),
         ("it says so", json!({"timestamp_is": "start"}), vec![open()], vec![old()], true),
     ];
     for (name, options, first, second, is_whole) in cases {

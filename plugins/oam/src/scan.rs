@@ -16,11 +16,19 @@ use crate::table::{CAP, sessions};
 const NAMED_SEARCHES: usize = 3;
 
 /// What is known of a server, from one scan to the next.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Known {
     /// A total above 28 was given, so totals are true.
     pub(crate) total: bool,
+    /// What the clock showed at the begin of a statement that had a search answered: the path is
+    /// right. That does not last, for what stands before the server may change; so it is good for
+    /// the scans of one statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_at: Option<String>,
+    /// The same for a search that names no user, address or session: such searches are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unkeyed_at: Option<String>,
 }
 
 /// Sends searches.
@@ -29,12 +37,8 @@ pub(crate) struct Searcher<'a> {
     pub(crate) settings: &'a Settings,
     host: &'a Host<'a>,
     pub(crate) known: Known,
-    /// A search of this scan was answered, so the path is right. That does not last: what stands
-    /// before the server may have changed since another scan.
-    knows_path: bool,
-    /// A search of this scan that names no user, address or session was answered, so such searches
-    /// are allowed.
-    knows_unkeyed: bool,
+    /// What the clock showed at the begin of the statement.
+    clock: &'a str,
     /// Further searches that may be sent to split others.
     pub(crate) n_splits_left: u64,
 }
@@ -51,8 +55,9 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
     // What another version of this plugin learned may have another form.
     let known: Known = serde_json::from_value(learned.clone()).unwrap_or_default();
     let n_splits_left = settings.max_split_requests;
-    let (knows_path, knows_unkeyed) = (false, false);
-    let mut searcher = Searcher { settings, host, known, knows_path, knows_unkeyed, n_splits_left };
+    let clock = &scan.request.clock;
+    let before = known.clone();
+    let mut searcher = Searcher { settings, host, known, clock, n_splits_left };
     let mut rows = sessions().rows(host, &scan.request)?;
     let mut hidden = Vec::new();
     for search in &slice.searches {
@@ -60,7 +65,7 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
     }
     // A later answer may have shown that totals are true.
     hidden.retain(|search| !(searcher.known.total && search.is_all_if_total_is_true));
-    let learned = (searcher.known != known).then(|| serde_json::json!(searcher.known));
+    let learned = (searcher.known != before).then(|| serde_json::json!(searcher.known));
     Ok(Report { gaps: gap(&hidden).into_iter().collect(), learned, ..rows.report()? })
 }
 
@@ -82,14 +87,25 @@ impl Searcher<'_> {
     pub(crate) fn ask(&mut self, criteria: &Criteria) -> Result<Answer> {
         match self.send(&criteria.request())? {
             Ok(answer) => {
-                self.knows_path = true;
-                self.knows_unkeyed |= !criteria.is_keyed();
+                self.prove(!criteria.is_keyed());
                 self.known.total |= answer.total.is_some_and(|total| total > CAP as u64);
                 Ok(answer)
             }
             Err(refusal) if refusal.status == 404 => self.not_found(criteria, refusal),
             Err(refusal) => Err(refusal.into()),
         }
+    }
+
+    /// Keeps that a search was answered.
+    fn prove(&mut self, is_unkeyed: bool) {
+        self.known.path_at = Some(self.clock.to_owned());
+        if is_unkeyed {
+            self.known.unkeyed_at = Some(self.clock.to_owned());
+        }
+    }
+
+    fn is_fresh(&self, proven_at: &Option<String>) -> bool {
+        proven_at.as_deref() == Some(self.clock)
     }
 
     fn send(&self, request: &HttpRequest) -> Result<Result<Answer, Refusal>> {
@@ -109,8 +125,8 @@ impl Searcher<'_> {
         }
         let is_keyed = criteria.is_keyed();
         let is_empty = match is_keyed {
-            true => self.knows_path || self.settings.not_found_is_empty,
-            false => self.knows_unkeyed,
+            true => self.is_fresh(&self.known.path_at) || self.settings.not_found_is_empty,
+            false => self.is_fresh(&self.known.unkeyed_at),
         };
         if is_empty || (!criteria.0.is_empty() && self.probe()?) {
             return Ok(Answer { total: Some(0), ..Answer::default() });
@@ -126,7 +142,7 @@ impl Searcher<'_> {
     fn probe(&mut self) -> Result<bool> {
         match self.send(&Criteria::default().request())? {
             Ok(_) => {
-                (self.knows_path, self.knows_unkeyed) = (true, true);
+                self.prove(true);
                 Ok(true)
             }
             Err(refusal) if refusal.status == 404 => Ok(false),

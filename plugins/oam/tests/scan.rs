@@ -168,8 +168,9 @@ fn a_404_needs_a_proof_that_the_path_is_right() {
     });
     assert_eq!(bodies(&probed), [r#"{"userId":"nobody"}"#, "{}"]);
     assert_eq!((probed.rows().len(), gaps(&probed)), (0, vec![]));
-    // The probe proves it for one scan, whatever was seen in scans before.
-    let known = Request { learned: json!({"path": true, "total": true}), ..nobody.clone() };
+    // The probe proves it for one statement, whatever was seen in those before.
+    let learned = json!({"path_at": "2026-03-10T11:59:59Z", "total": true});
+    let known = Request { learned, ..nobody.clone() };
     let failed = scan(&host, &known, |_| not_found());
     assert_eq!((failed.requests.len(), failed.outcome.is_err()), (2, true));
     // So does a search before.
@@ -211,7 +212,7 @@ fn a_404_that_is_a_page_for_people_is_never_empty() {
 #[test]
 fn a_404_to_a_search_without_a_key_is_no_proof_of_nothing() {
     let host = connect(json!({"not_found_is_empty": true}));
-    let known = json!({"path": true});
+    let known = json!({"path_at": support::CLOCK});
     for (filters, n_requests) in [(json!([]), 1), (json!([is("id_store_name", &["main"])]), 2)] {
         let request = Request { learned: known.clone(), ..request(filters) };
         let scan = scan(&host, &request, |_| not_found());
@@ -219,8 +220,9 @@ fn a_404_to_a_search_without_a_key_is_no_proof_of_nothing() {
         let error = scan.outcome.unwrap_err().errors.remove(0);
         assert!(error.hint.unwrap().starts_with("filter on `user`"));
     }
-    // What was allowed in another scan proves nothing in this one; the probe does.
-    let open = Request { learned: json!({"unkeyed": true}), ..request(json!([])) };
+    // What was allowed in another statement proves nothing in this one; the probe does.
+    let learned = json!({"unkeyed_at": "2026-03-10T11:59:59Z"});
+    let open = Request { learned, ..request(json!([])) };
     assert!(scan(&host, &open, |_| not_found()).outcome.is_err());
     let scan =
         scan(&host, &request(json!([is("id_store_name", &["main"])])), |request| {
@@ -236,5 +238,8 @@ fn a_404_to_a_search_without_a_key_is_no_proof_of_nothing() {
 fn what_cannot_be_understood_of_the_learned_is_forgotten() {
     let request = Request { learned: json!([1, 2]), ..request(json!([is("user", &["ann"])])) };
     let scan = scan(&connect(json!({})), &request, |_| answer(json!(29), &numbered("ann", 0..28)));
-    assert_eq!(scan.outcome.unwrap().learned, Some(json!({"total": true})));
+    assert_eq!(
+        scan.outcome.unwrap().learned,
+        Some(json!({"total": true, "path_at": support::CLOCK}))
+    );
 }

@@ -386,13 +386,15 @@ fn a_404_is_empty_once_the_path_is_proven() {
     let nobody = "SELECT id FROM oam WHERE user = 'nobody'";
     assert_eq!(world.ids(nobody), (Vec::new(), Vec::new()));
     assert_eq!(world.searches(), [r#"{"userId":"nobody"}"#, "{}"], "a probe proves the path");
-    // A proof is good for one scan.
+    // A proof is good for one statement.
+    world.clock.advance(TimeDelta::seconds(1));
     assert_eq!(world.ids(nobody), (Vec::new(), Vec::new()));
     assert_eq!(world.searches().len(), 2);
     world.ids("SELECT id FROM oam WHERE user = 'hot'");
     let gone = HttpAnswer::json_text(404, r#"{"code":"404","message":"no such context"}"#);
     for answer in [gone, HttpAnswer::html(404, "Not Found")] {
         world.emulator.clear();
+        world.clock.advance(TimeDelta::seconds(1));
         world.emulator.faults().plan(On::DataFrom(1), Fault::Answer(answer));
         assert_eq!(error_of(world.run(nobody)).0, Reason::ProviderError);
     }

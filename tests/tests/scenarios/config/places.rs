@@ -47,7 +47,8 @@ fn with_emulator(change: impl Fn(String) -> String) -> (Place, Sandbox) {
 
 #[test]
 fn unchecked_certificates_are_warned_of_once_a_run() {
-    let (place, _sandbox) = with_emulator(|toml| toml.replacen("client_id", "insecure_tls = true\nclient_id", 1));
+    let (place, _sandbox) =
+        with_emulator(|toml| toml.replacen("client_id", "insecure_tls = true\nclient_id", 1));
     let two = "SELECT id FROM openvpn LIMIT 1; SELECT id FROM openvpn LIMIT 1";
     let output = place.run(two, None);
     assert_eq!(
