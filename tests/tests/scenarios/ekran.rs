@@ -722,13 +722,6 @@ fn a_large_database_comes_in_one_answer() {
 
 // Random queries
 
-/// As many cases as `PROPTEST_CASES` says, else few enough for every day.
-fn config() -> ProptestConfig {
-    let config = ProptestConfig::default();
-    let cases = if config.cases == 256 { 60 } else { config.cases };
-    ProptestConfig { cases, failure_persistence: None, ..config }
-}
-
 /// What a connection is told.
 #[derive(Clone, Copy, Debug)]
 struct Told {
@@ -784,7 +777,7 @@ fn check(
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(sessionql_tests::model::config(120))]
 
     #[test]
     fn rows_are_those_of_the_model(

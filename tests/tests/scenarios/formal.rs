@@ -697,13 +697,6 @@ fn a_deadline_and_a_budget_are_kept() {
 
 // Random questions
 
-/// As many cases as `PROPTEST_CASES` says, else few enough for every day.
-fn config() -> ProptestConfig {
-    let config = ProptestConfig::default();
-    let cases = if config.cases == 256 { 60 } else { config.cases };
-    ProptestConfig { cases, failure_persistence: None, ..config }
-}
-
 /// Asks a question both ways and holds the answer against the model.
 fn check(world: &World, switches: &Switches, question: &Question) {
     let horizon = instant(BEGIN) - switches.history.unwrap_or(TimeDelta::days(90));
@@ -744,7 +737,7 @@ fn check(world: &World, switches: &Switches, question: &Question) {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(sessionql_tests::model::config(200))]
 
     #[test]
     fn rows_are_those_of_the_model(

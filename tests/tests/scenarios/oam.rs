@@ -575,15 +575,6 @@ fn ids_are_not_shown_in_errors_and_gaps() {
 
 // The model
 
-/// As many cases as `PROPTEST_CASES` says, else few enough for every day.
-fn config() -> ProptestConfig {
-    let config = ProptestConfig::default();
-    match config.cases {
-        256 => ProptestConfig { cases: 60, failure_persistence: None, ..config },
-        _ => ProptestConfig { failure_persistence: None, ..config },
-    }
-}
-
 fn check(world: &OamWorld, sql: &str, expected: &[String], limit: Option<usize>, is_past: bool) {
     let answer = world.run(sql);
     assert_eq!(world.emulator.violations().len(), 0, "{sql}");
@@ -606,7 +597,7 @@ fn check(world: &OamWorld, sql: &str, expected: &[String], limit: Option<usize>,
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(sessionql_tests::model::config(120))]
 
     #[test]
     fn rows_are_the_models_or_the_answer_says_otherwise(
