@@ -75,7 +75,7 @@ impl Sandbox {
             openvpn_toml(&self.openvpn),
             formal_toml(&self.formal),
             oam_toml(&self.oam),
-            ekran_toml(&self.ekran),
+            ekran_toml(&self.ekran) + EKRAN_IS_KNOWN,
         ]
         .join("\n")
     }
@@ -88,6 +88,9 @@ impl Sandbox {
         write_config(dir, &self.config_toml())
     }
 }
+
+/// What somebody who knows their Ekran server would tell: it need not be found out by requests.
+pub const EKRAN_IS_KNOWN: &str = "selection = \"overlap\"\nunfinished = \"no_logout\"\n";
 
 /// Returns the part of a configuration that connects `openvpn` to an emulator.
 pub fn openvpn_toml(emulator: &openvpn::Emulator) -> String {

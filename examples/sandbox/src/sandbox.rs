@@ -11,7 +11,8 @@ use sessionql_sandbox::openvpn::{
     Emulator, Missing, Options, PageOrder, RateLimit, Switches, UnknownStatus, Updated,
 };
 use sessionql_sandbox::{
-    Clock, ekran, ekran_toml, formal, formal_toml, oam, oam_toml, openvpn_toml, write_config,
+    Clock, EKRAN_IS_KNOWN, ekran, ekran_toml, formal, formal_toml, oam, oam_toml, openvpn_toml,
+    write_config,
 };
 
 /// Emulates the four providers with the sessions of an imaginary company. The switches are those of
@@ -144,9 +145,13 @@ fn main() -> io::Result<()> {
         port: port(3),
         ..ekran::Options::seeded(command.seed, clock)
     })?;
-    let config =
-        [openvpn_toml(&emulator), formal_toml(&formal), oam_toml(&oam), ekran_toml(&ekran)]
-            .join("\n");
+    let config = [
+        openvpn_toml(&emulator),
+        formal_toml(&formal),
+        oam_toml(&oam),
+        ekran_toml(&ekran) + EKRAN_IS_KNOWN,
+    ]
+    .join("\n");
 
     let mut stdout = io::stdout().lock();
     let listed = [

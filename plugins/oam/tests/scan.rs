@@ -71,7 +71,7 @@ fn what_does_not_fit_is_split_until_the_count_is_reached() {
     });
     assert_eq!((scan.rows().len(), scan.requests.len(), gaps(&scan)), (40, 5, vec![]));
     let learned = scan.outcome.unwrap().learned.unwrap();
-    assert_eq!(learned, json!({"total": true}));
+    assert_eq!(learned["total"], true);
 }
 
 #[test]

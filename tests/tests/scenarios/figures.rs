@@ -49,22 +49,48 @@ fn one_id_of_formal_is_one_request() {
 }
 
 #[test]
-fn users_of_ekran_in_a_window_are_one_request_once_the_server_is_known() {
+fn users_of_ekran_in_a_window_are_one_request() {
     let company = Company::seeded();
-    let sql = "SELECT DISTINCT user FROM ekran SINCE 1d";
-    let first = company.run(sql);
-    company.sandbox.ekran.clear();
-    let again = company.run(sql);
-    let sorted = |answer: &Answer| {
-        let mut rows = answer.rows.clone();
-        rows.sort();
-        rows
-    };
-    assert_eq!(sorted(&first), sorted(&again));
+    let users = company.run("SELECT DISTINCT user FROM ekran SINCE 1d");
+    assert!(users.completeness.is_complete() && !users.rows.is_empty(), "{users:?}");
     let requests = company.sandbox.ekran.data_requests();
     assert_eq!(requests.len(), 1);
     let line = requests[0].to_string();
     assert!(line.contains("start=") && !line.contains("end="), "{line}");
+}
+
+#[test]
+fn ends_and_begins_of_ekran_are_true_ones_within_a_window() {
+    let company = Company::seeded();
+    let truth = company.run("SELECT id, start, \"end\" FROM ekran").rows;
+    company.sandbox.ekran.clear();
+    let ended = company.run("SELECT id, \"end\" FROM ekran SINCE 2d UNTIL 1d");
+    assert!(ended.completeness.is_complete() && !ended.rows.is_empty());
+    for row in &ended.rows {
+        assert!(truth.iter().any(|whole| whole[0] == row[0] && whole[2] == row[1]), "{row:?}");
+    }
+    company.sandbox.ekran.clear();
+    let begun = company.run("SELECT id, start FROM ekran WHERE start >= now() - 24h");
+    assert!(begun.completeness.is_complete() && !begun.rows.is_empty());
+    for row in &begun.rows {
+        assert!(truth.iter().any(|whole| whole[0] == row[0] && whole[1] == row[1]), "{row:?}");
+    }
+    let n_requests = company.sandbox.ekran.data_requests().len();
+    assert!((1..=2).contains(&n_requests), "{n_requests}");
+}
+
+#[test]
+fn forty_sessions_of_one_user_of_oam_are_at_most_33_requests() {
+    let company = Company::seeded();
+    let sql = format!("SELECT id FROM oam WHERE user = '{}'", oam::HOT_LOGIN);
+    let answer = company.run(&sql);
+    let gaps: Vec<_> =
+        answer.completeness.connections.iter().flat_map(|report| &report.gaps).collect();
+    match answer.completeness.is_complete() {
+        true => assert_eq!(answer.rows.len(), 40),
+        false => assert!(gaps.iter().any(|known| known.gap.message.contains("of 40")), "{gaps:?}"),
+    }
+    assert!(company.sandbox.oam.data_requests().len() <= 33);
 }
 
 /// Fifty users are on the VPN, twice each; some are signed in. Either order of the tables, and every

@@ -152,7 +152,8 @@ impl Maker {
         if end <= self.now {
             record.close(end);
         } else {
-            let quiet = self.milliseconds((self.now - start).num_milliseconds());
+            let at_most = (self.now - start).min(TimeDelta::minutes(30));
+            let quiet = self.milliseconds(at_most.num_milliseconds());
             record.last_event = self.now - quiet;
             if quiet > TimeDelta::minutes(15) {
                 record.status = Status::Idle;
