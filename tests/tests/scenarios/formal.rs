@@ -757,12 +757,17 @@ proptest! {
         }
     }
 
-    /// Things happen in open sessions, and sessions end, while pages are read.
+    /// Things happen in open sessions, and sessions end, while pages are read in the order of starts.
     #[test]
     fn what_moves_is_there_or_the_answer_says_otherwise(
         sessions in sessions(),
         (switches, settings) in switches().prop_flat_map(|switches| {
-            let switches = Switches { history: None, fills_cursor: true, ..switches };
+            let switches = Switches {
+                timestamp: Timestamp::Start,
+                history: None,
+                fills_cursor: true,
+                ..switches
+            };
             let settings = settings(&switches);
             (Just(switches), settings)
         }),
