@@ -737,7 +737,7 @@ fn check(world: &World, switches: &Switches, question: &Question) {
 }
 
 proptest! {
-    #![proptest_config(sessionql_tests::model::config(200))]
+    #![proptest_config(sessionql_tests::model::config(60))]
 
     #[test]
     fn rows_are_those_of_the_model(
