@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 
 use sessionql_plugin_abi::Reason;
 use sessionql_plugin_abi::message::Gap;
+use tokio::sync::Notify;
 
 use crate::error::Error;
 use crate::http::{Account, FinishedRequest, Usage};
+
+/// How long a scan may take to end once nobody wants its rows.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Which way an incomplete result may be off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +80,8 @@ impl ConnectionReport {
 pub struct Ledger {
     entries: Mutex<Vec<Entry>>,
     failure: Mutex<Option<Error>>,
+    /// Tells that a run has ended.
+    ended: Notify,
 }
 
 /// One run of a scan.
@@ -162,6 +168,28 @@ impl Ledger {
     pub(crate) fn end(&self, id: EntryId) {
         if let Some(entry) = lock(&self.entries).get_mut(id.0) {
             entry.elapsed = Some(entry.began.elapsed());
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until no scan runs any more. One whose consumer had enough may still have to say what
+    /// its rows are worth; one that takes too long is told of in a note.
+    pub(crate) async fn settle(&self) {
+        let all_ended = async {
+            loop {
+                let ended = self.ended.notified();
+                if lock(&self.entries).iter().all(|entry| entry.elapsed.is_some()) {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        if tokio::time::timeout(SETTLE, all_ended).await.is_err() {
+            let running = |entry: &&mut Entry| entry.elapsed.is_none();
+            for entry in lock(&self.entries).iter_mut().filter(running) {
+                let note = "the plugin did not end when it was told to, so what it had to say of its rows is missing";
+                entry.notes.push(note.to_owned());
+            }
         }
     }
 

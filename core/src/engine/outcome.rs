@@ -193,6 +193,13 @@ pub(super) fn run(
                 }),
             };
             let is_last = !matches!(next, Some(Ok(_)));
+            if next.is_none() {
+                // Scans whose rows nobody wants any more end with the plan.
+                drop(stream);
+                running.ledger.settle().await;
+                let _ended = sender.send(None).await;
+                return;
+            }
             if sender.send(next).await.is_err() || is_last {
                 return;
             }

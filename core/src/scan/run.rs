@@ -166,7 +166,7 @@ impl Run<'_> {
             }
             match end.and_then(|end| self.accept(end)) {
                 // Nobody waits for a cancelled scan; if somebody did, they must not take it for whole.
-                Ok((_, Flow::Stop | Flow::Cancelled)) if self.scope.cancel.is_cancelled() => {
+                Ok((_, Flow::Stop | Flow::Cancelled)) if plan.context.cancel.is_cancelled() => {
                     return Err(cancelled());
                 }
                 Ok((report, flow)) => {

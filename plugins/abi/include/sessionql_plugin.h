@@ -117,8 +117,8 @@ typedef struct sessionql_host {
   /* Takes the call's one document: its result before returning 0, an error document
    * {"errors": [{"code", "message", "hint"?, "column"?, "retryable"?}]} before returning 1.
    * Exactly once; after SESSIONQL_STOP or SESSIONQL_CANCELLED it may be left out. Of a report that
-   * is given after SESSIONQL_STOP the host takes the notes and the gaps "clamped", which say that
-   * rows that were emitted may have wrong values. The host copies.
+   * is given after either, before returning 0, the host takes the notes and the gaps "clamped",
+   * which say that rows that were emitted may have wrong values. The host copies.
    * code is one of: capped history clamped budget timeout unreachable auth bad_answer
    * provider_error plugin_error config cancelled other. */
   void (*reply)(void *ctx, const uint8_t *bytes, size_t len);

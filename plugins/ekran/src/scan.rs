@@ -53,7 +53,7 @@ impl Run<'_> {
         let before = self.learned.clone();
         match self.emit(slice) {
             // What is doubtful about rows that were shown is said even if they were enough.
-            Ok(()) | Err(Error::Stopped) => self.report(slice, &before),
+            Ok(()) | Err(Error::Stopped | Error::Cancelled) => self.report(slice, &before),
             Err(error) => Err(error),
         }
     }

@@ -144,6 +144,11 @@ impl<P: Provider> Documents for P {
             read::<ScanRequest>("slice", slice).and_then(|scan| Provider::scan(self, host, &scan));
         match report {
             Ok(report) => Answer::document(&report),
+            // Rows that are shown may be wrong, however few of them are wanted.
+            Err(error @ (Error::Stopped | Error::Cancelled)) => match host.told() {
+                Some(report) => Answer::document(&report),
+                None => error.into(),
+            },
             Err(error) => error.into(),
         }
     }

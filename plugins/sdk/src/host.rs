@@ -1,11 +1,12 @@
 //! What the host does for a scan: it sends requests, takes rows and writes the log.
 //! Every answer of the host that asks to end the call is an [`Error`], so that `?` obeys it.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 use arrow_array::RecordBatch;
 use sessionql_plugin_abi::ffi::{self, Level};
-use sessionql_plugin_abi::message::{HttpRequest, ResponseHead};
+use sessionql_plugin_abi::message::{Gap, HttpRequest, Report, ResponseHead};
 use sessionql_plugin_abi::{ErrorDocument, Reason, WireError};
 
 use crate::error::{Error, Result};
@@ -18,11 +19,26 @@ const EXCERPT_CHARS: usize = 200;
 #[derive(Debug)]
 pub struct Host<'call> {
     callbacks: &'call Callbacks<'call>,
+    /// What there is to say of the rows that were emitted, if the scan ends before its report.
+    told: RefCell<Report>,
 }
 
 impl<'call> Host<'call> {
     pub(crate) fn new(callbacks: &'call Callbacks<'call>) -> Self {
-        Self { callbacks }
+        Self { callbacks, told: RefCell::default() }
+    }
+
+    /// Keeps what there is to say of rows that were emitted.
+    pub(crate) fn tell(&self, notes: Vec<String>, gaps: Vec<Gap>) {
+        let mut told = self.told.borrow_mut();
+        told.notes.extend(notes);
+        told.gaps.extend(gaps);
+    }
+
+    /// Returns the report of a scan that the host ended early, if there is anything to say.
+    pub(crate) fn told(&self) -> Option<Report> {
+        let told = self.told.take();
+        (told != Report::default()).then_some(told)
     }
 
     /// Sends one request and waits for the whole answer.

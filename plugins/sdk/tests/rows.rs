@@ -295,6 +295,20 @@ fn batches_are_bounded_and_stop_ends_a_page_quietly() {
     assert_eq!((stopped.rows().len(), stopped.code, stopped.was_stopped), (8192, 0, true));
 }
 
+/// Fewer rows are no less wrong, so what is wrong with them is told although nothing more is read.
+#[test]
+fn what_is_wrong_with_the_rows_is_told_after_stop() {
+    let host = FakeHost::connect(sessionql_plugin_v1, json!({})).unwrap();
+    let record = json!({"id": 1, "status": "DONE", "start": "2026-01-05T08:00:00Z", "end": null});
+    let body = json!({ "items": [record] });
+    let request = request(&["id", "end"]);
+    let stopped = host.scan_until(1, &request, &json!("items"), |_| Reply::json(&body));
+    assert_eq!((stopped.code, stopped.was_stopped), (0, true));
+    let report = stopped.outcome.unwrap();
+    assert_eq!(report.gaps[0].reason.as_str(), "clamped");
+    assert!(report.notes[0].starts_with("end_inferred: 1 session"), "{report:?}");
+}
+
 #[test]
 fn large_bodies_are_read_as_a_stream() {
     let padding = "x".repeat(1000);

@@ -161,7 +161,7 @@ fn query() -> impl Strategy<Value = (Window, Condition)> {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(config(300))]
 
     #[test]
     fn a_provider_alone_is_held_to_the_model(

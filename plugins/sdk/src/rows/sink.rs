@@ -199,3 +199,9 @@ impl<'host> Sink<'host> {
         self.end_rule.as_ref().and_then(EndRule::gap).into_iter().collect()
     }
 }
+
+impl Drop for Sink<'_> {
+    fn drop(&mut self) {
+        self.host.tell(self.notes(), self.gaps());
+    }
+}
