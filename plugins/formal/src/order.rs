@@ -1,10 +1,10 @@
 //! Tells whether a session can have moved to another page while pages were read.
-//! In: records, in the order of their pages. Out: whether every session that may move was seen.
+//! In: records, in the order of their pages. Out: whether every session that may have was seen.
 //!
 //! How pages are sorted is not documented. If it is by activity, the latest first, then a session in
-//! which something happens moves to the first page, which was read already. That loses nothing if
-//! the first page held all sessions that can move: if it reached down to one that can move no more,
-//! for it had ended before the scan began.
+//! which something happens moves to the first page, which was read already. So the first page is
+//! read once more at the end. It has all that moved if it reaches down to a session that cannot have
+//! moved, for it had ended before the scan began.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,8 +38,6 @@ pub(crate) struct Order {
     earliest_end: Option<Timestamp>,
     is_newest_first: bool,
     is_oldest_first: bool,
-    /// Whether the first page had a session that cannot move.
-    has_settled: bool,
 }
 
 impl Order {
@@ -55,19 +53,14 @@ impl Order {
             earliest_end: None,
             is_newest_first: false,
             is_oldest_first: false,
-            has_settled: false,
         })
     }
 
     /// Takes the next record that no page had before. Whichever of its times it is sorted by, that
     /// lies between its start and its end; those of a session that has settled never change.
-    pub(crate) fn take(&mut self, record: &Brief, is_on_first_page: bool) {
-        let instant = |value: &Value| value.as_str().and_then(Timestamp::parse);
-        let is_completed =
-            record.status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("completed"));
-        let ended = instant(&record.end).filter(|end| is_completed && *end < self.settled_before);
+    pub(crate) fn take(&mut self, record: &Brief) {
+        let ended = self.settled(record);
         let start = instant(&record.start);
-        self.has_settled |= is_on_first_page && ended.is_some();
         self.is_newest_first |= self.lies_before(ended, self.latest_start);
         self.is_oldest_first |= self.lies_before(self.earliest_end, start);
         self.latest_start = self.latest_start.max(start);
@@ -78,9 +71,29 @@ impl Order {
         one.zip(other).is_some_and(|(one, other)| one < other - self.margin_us)
     }
 
-    /// Tells whether all sessions that can move were on the first page.
-    pub(crate) fn is_proven(&self) -> bool {
-        let is_newest_first = self.is_newest_first && !self.is_oldest_first;
-        self.is_stable || (is_newest_first && self.has_settled)
+    /// Returns when a session ended, if it had before the scan began.
+    fn settled(&self, record: &Brief) -> Option<Timestamp> {
+        let is_completed =
+            record.status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("completed"));
+        instant(&record.end).filter(|end| is_completed && *end < self.settled_before)
     }
+
+    /// Tells whether sessions stay where they are.
+    pub(crate) fn is_stable(&self) -> bool {
+        self.is_stable
+    }
+
+    /// Tells whether what moves moves to the first page.
+    pub(crate) fn is_newest_first(&self) -> bool {
+        self.is_newest_first && !self.is_oldest_first
+    }
+
+    /// Tells whether a first page that was read at the end has all that moved meanwhile.
+    pub(crate) fn has_all_moved(&self, first_page: &[Brief]) -> bool {
+        first_page.iter().any(|record| self.settled(record).is_some())
+    }
+}
+
+fn instant(value: &Value) -> Option<Timestamp> {
+    value.as_str().and_then(Timestamp::parse)
 }

@@ -48,6 +48,7 @@ struct Read {
     last_id: Option<String>,
     /// Whether it has a record that no page before had.
     has_new: bool,
+    briefs: Vec<Brief>,
 }
 
 /// The records of a page.
@@ -80,7 +81,7 @@ impl<'a> Reader<'a> {
         let (mut is_by_id, mut goes_by_id) = (false, false);
         loop {
             let request = listing.request(cursor.as_deref());
-            let read = match self.page(&request, rows, n_pages == 0)? {
+            let read = match self.page(&request, rows)? {
                 Ok(read) => read,
                 // Nothing but the cursor differs from the request before, so ids are none; and as
                 // the server gave no other, there are no more pages.
@@ -101,8 +102,19 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        let gap = (n_pages > 1 && !self.order.is_proven()).then(|| moving(n_pages));
+        let has_all = n_pages < 2 || self.order.is_stable() || self.has_moved(listing, rows)?;
+        let gap = (!has_all).then(|| moving(n_pages));
         Ok(Listed { n_pages, gap })
+    }
+
+    /// Emits the first page once more, with the sessions that moved to it while others were read.
+    /// Tells whether these are all that can have moved.
+    fn has_moved(&mut self, listing: &Listing, rows: &mut Rows<'_>) -> Result<bool> {
+        if !self.order.is_newest_first() {
+            return Ok(false);
+        }
+        let read = self.page(&listing.request(None), rows)?.map_err(refusal::error)?;
+        Ok(self.order.has_all_moved(&read.briefs))
     }
 
     /// Emits the records of one page.
@@ -110,7 +122,6 @@ impl<'a> Reader<'a> {
         &mut self,
         request: &HttpRequest,
         rows: &mut Rows<'_>,
-        is_first: bool,
     ) -> Result<Result<Read, Refusal>> {
         let response = match self.host.http(request)?.accepted()? {
             Ok(response) => response,
@@ -129,12 +140,12 @@ impl<'a> Reader<'a> {
             let id = record.id.as_str().map_or_else(|| record.id.to_string(), str::to_owned);
             if self.seen.insert(id.clone()) {
                 has_new = true;
-                self.order.take(record, is_first);
+                self.order.take(record);
             }
             last_id = Some(id);
         }
         let next = page.text("listMetadata.nextCursor")?.map(str::to_owned);
-        Ok(Ok(Read { next, last_id, has_new }))
+        Ok(Ok(Read { next, last_id, has_new, briefs: briefs.sessions }))
     }
 }
 
