@@ -14,11 +14,11 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use datafusion::physical_plan::ExecutionPlan;
 pub use sessionql_plugin_abi::message::Verdict;
-use sessionql_plugin_abi::message::{Filter, Gap, Io, Value};
+use sessionql_plugin_abi::message::{Gap, Io};
 
 use crate::completeness::{Completeness, Ledger, ScanRun};
 use crate::connection::Connection;
-use crate::http::{FinishedRequest, Preview, Usage, mask};
+use crate::http::{FinishedRequest, Preview, Usage};
 use crate::lookup::Lookup;
 use crate::scan::{Keys, ScanExec, ScanPlan};
 use crate::statement::{StatementContext, UnreadTable};
@@ -186,22 +186,19 @@ pub(crate) fn analyze(
     ledger: &Ledger,
     mut analysis: Analysis,
 ) {
-    let mut scans = Vec::new();
-    collect_scans(plan, &mut scans);
     let runs = ledger.runs();
     step::measure(&mut explanation.plan, plan, &runs);
     let mut costs: BTreeMap<&str, ConnectionCost> = BTreeMap::new();
     for run in &runs {
         let cost = costs.entry(&run.connection).or_default();
         cost.connection.clone_from(&run.connection);
-        let values = scans.iter().find(|scan| scan.id() == run.scan_id);
-        add_run(cost, run, &values.map(|scan| hidden_values(scan.plan())).unwrap_or_default());
+        add_run(cost, run);
     }
     analysis.connections = costs.into_values().collect();
     explanation.analysis = Some(analysis);
 }
 
-fn add_run(cost: &mut ConnectionCost, run: &ScanRun, hidden: &[String]) {
+fn add_run(cost: &mut ConnectionCost, run: &ScanRun) {
     cost.usage.requests += run.usage.requests;
     cost.usage.token_requests += run.usage.token_requests;
     cost.usage.retries += run.usage.retries;
@@ -211,11 +208,7 @@ fn add_run(cost: &mut ConnectionCost, run: &ScanRun, hidden: &[String]) {
     cost.n_rows_in += run.rows.n_emitted;
     cost.n_duplicates += run.rows.n_emitted - run.rows.n_new;
     cost.n_rows_out += run.rows.n_out;
-    let masked = |request: &FinishedRequest| FinishedRequest {
-        line: mask(&request.line, hidden),
-        ..request.clone()
-    };
-    cost.sent.extend(run.finished.iter().map(masked));
+    cost.sent.extend(run.finished.iter().cloned());
 }
 
 /// Adds the scans of a plan, from left to right.
@@ -242,11 +235,10 @@ fn numbers(scans: &[&ScanExec]) -> BTreeMap<usize, usize> {
 
 fn explain_scan(scan: &ScanExec, writer: &Writer) -> ScanExplanation {
     let plan = scan.plan();
-    let hidden = hidden_values(plan);
-    let preview = |request| Preview::new(request, &hidden, plan.client.as_ref());
+    let preview = |request| Preview::new(request, &plan.sensitive, plan.client.as_ref());
     let say = |text: &String| match &plan.client {
-        Some(client) => client.redact(&mask(text, &hidden)),
-        None => mask(text, &hidden),
+        Some(client) => client.redact(&plan.sensitive.mask(text)),
+        None => plan.sensitive.mask(text),
     };
     let gap = |gap: &Gap| Gap { message: say(&gap.message), ..gap.clone() };
     let filters = plan.filters.iter().map(|filter| FilterExplanation {
@@ -352,61 +344,4 @@ fn sensitive_of(connection: &Connection, table: &str) -> BTreeSet<String> {
     let table = connection.tables.iter().find(|known| known.name == table);
     let columns = table.map(|table| table.columns.as_slice()).unwrap_or_default();
     columns.iter().filter(|column| column.sensitive).map(|column| column.name.clone()).collect()
-}
-
-/// Returns the values that the scan's filters compare with sensitive columns.
-fn hidden_values(plan: &ScanPlan) -> Vec<String> {
-    let sensitive = sensitive_of(&plan.connection, &plan.request.table);
-    compared_with(&sensitive, &plan.request.filters)
-}
-
-/// Returns the values that filters compare with these columns, as they stand in requests.
-fn compared_with(columns: &BTreeSet<String>, filters: &[Filter]) -> Vec<String> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let is_hidden = |column: &String| columns.contains(column);
-    let mut values = Vec::new();
-    for filter in filters {
-        match filter {
-            Filter::Eq { column, value } if is_hidden(column) => values.push(text(value)),
-            Filter::In { column, values: list } if is_hidden(column) => {
-                values.extend(list.iter().map(text));
-            }
-            Filter::Range { column, lower, upper } if is_hidden(column) => {
-                values.extend(lower.iter().chain(upper).map(|bound| text(&bound.value)));
-            }
-            Filter::Like { column, pattern, .. } if is_hidden(column) => {
-                values.push(pattern.clone());
-            }
-            _ => {}
-        }
-    }
-    values
-}
-
-#[cfg(test)]
-mod tests {
-    use sessionql_plugin_abi::message::Bound;
-
-    use super::*;
-
-    #[test]
-    fn values_of_every_kind_of_filter_are_hidden() {
-        let columns = BTreeSet::from(["id".to_owned()]);
-        let on = |column: &str| {
-            let column = || column.to_owned();
-            let bound = |value: i64| Some(Bound { value: value.into(), inclusive: true });
-            [
-                Filter::Eq { column: column(), value: "a".into() },
-                Filter::In { column: column(), values: vec!["b".into(), "c".into()] },
-                Filter::Range { column: column(), lower: bound(1), upper: bound(2) },
-                Filter::Like { column: column(), pattern: "d%".to_owned(), ignore_case: false },
-                Filter::IsNull { column: column(), negated: true },
-            ]
-        };
-        assert_eq!(compared_with(&columns, &on("id")), ["a", "b", "c", "1", "2", "d%"]);
-        assert!(compared_with(&columns, &on("user")).is_empty());
-    }
 }

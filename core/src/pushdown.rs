@@ -59,14 +59,9 @@ pub(crate) fn push(
         let Some(column) = columns.iter().find(|column| column.column.name == found.column) else {
             continue;
         };
-        match &column.source {
-            ColumnSource::Plugin => {}
-            // A constant decides here and now; DataFusion checks it again, which costs nothing.
-            ColumnSource::Constant(text) => {
-                pushable.is_contradiction |= !found.allows_text(text);
-                continue;
-            }
-            ColumnSource::Duration(_) | ColumnSource::Null => continue,
+        // What constant columns decide is folded before.
+        if !matches!(column.source, ColumnSource::Plugin) {
+            continue;
         }
         match by_column.iter_mut().find(|known| known.column == found.column) {
             None => by_column.push(found.of_conjunct(conjunct_idx)),

@@ -34,7 +34,6 @@ pub use account::{Account, FinishedRequest, RequestBudget, Scope, Usage};
 pub use body::Body;
 pub use client::Client;
 pub use preview::Preview;
-pub(crate) use preview::mask;
 pub use redact::request_line;
 pub use retry::RetryOptions;
 pub use sensitive::Sensitive;

@@ -2,14 +2,12 @@
 //! In: a request as a plugin announces it, and values that nobody should see. Out: the same
 //! request with these, known secrets and secret-looking parameters masked.
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use sessionql_plugin_abi::message::HttpRequest;
 
 use super::Client;
 use super::redact::{MASK, encode_query, is_secret_name};
-
-/// Values shorter than this are masked only where they stand alone.
-const SHORTEST_WITHIN_BYTES: usize = 4;
+use super::sensitive::Sensitive;
 
 /// A request as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,23 +23,29 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Returns a request as it may be shown. `masked` are values to hide; `client` knows the
-    /// connection's secrets.
-    pub(crate) fn new(request: &HttpRequest, masked: &[String], client: Option<&Client>) -> Self {
+    /// Returns a request as it may be shown; `client` knows the connection's secrets.
+    pub(crate) fn new(
+        request: &HttpRequest,
+        sensitive: &Sensitive,
+        client: Option<&Client>,
+    ) -> Self {
         let redact = |text: String| match client {
             Some(client) => client.redact(&text),
             None => text,
         };
         let shown = |(name, value): &(String, String)| {
-            let value = if is_secret_name(name) { MASK.to_owned() } else { mask(value, masked) };
+            let value = match is_secret_name(name) {
+                true => MASK.to_owned(),
+                false => sensitive.mask(value),
+            };
             (name.clone(), value)
         };
         let query: Vec<_> = request.query.iter().map(shown).collect();
         Self {
             method: request.method.clone(),
-            path: redact(mask_path(&request.path, masked)),
+            path: redact(mask_path(&request.path, sensitive)),
             query: redact(encode_query(&query)),
-            body: request.body.as_deref().map(|body| redact(mask_body(body, masked))),
+            body: request.body.as_deref().map(|body| redact(mask_body(body, sensitive))),
         }
     }
 
@@ -52,57 +56,38 @@ impl Preview {
     }
 }
 
-/// Returns a text in which none of the values stands, in the forms in which they are sent.
-pub(crate) fn mask(text: &str, masked: &[String]) -> String {
-    if masked.iter().any(|value| value == text) {
-        return MASK.to_owned();
-    }
-    let mut text = text.to_owned();
-    for value in masked.iter().filter(|value| value.len() >= SHORTEST_WITHIN_BYTES) {
-        let forms = [
-            value.clone(),
-            encode_query(&[(String::new(), value.clone())]).split_off(1),
-            utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
-        ];
-        for form in forms {
-            text = text.replace(&form, MASK);
-        }
-    }
-    text
-}
-
-fn mask_path(path: &str, masked: &[String]) -> String {
+fn mask_path(path: &str, sensitive: &Sensitive) -> String {
     let shown = |segment: &str| match percent_decode_str(segment).decode_utf8() {
-        Ok(plain) if masked.iter().any(|value| *value == plain) => MASK.to_owned(),
-        _ => mask(segment, masked),
+        Ok(plain) if sensitive.is_value(&plain) => MASK.to_owned(),
+        _ => sensitive.mask(segment),
     };
     path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 /// Masks values in JSON wherever they stand, and in anything else as in plain text.
-fn mask_body(body: &str, masked: &[String]) -> String {
+fn mask_body(body: &str, sensitive: &Sensitive) -> String {
     let Ok(mut json) = serde_json::from_str::<serde_json::Value>(body) else {
-        return mask(body, masked);
+        return sensitive.mask(body);
     };
-    mask_json(&mut json, masked);
+    mask_json(&mut json, sensitive);
     json.to_string()
 }
 
-fn mask_json(json: &mut serde_json::Value, masked: &[String]) {
+fn mask_json(json: &mut serde_json::Value, sensitive: &Sensitive) {
     match json {
         serde_json::Value::Object(fields) => {
             for (name, value) in fields {
                 if is_secret_name(name) && !value.is_object() {
                     *value = MASK.into();
                 }
-                mask_json(value, masked);
+                mask_json(value, sensitive);
             }
         }
         serde_json::Value::Array(items) => {
-            items.iter_mut().for_each(|item| mask_json(item, masked));
+            items.iter_mut().for_each(|item| mask_json(item, sensitive));
         }
-        serde_json::Value::String(text) => *text = mask(text, masked),
-        serde_json::Value::Number(number) if masked.contains(&number.to_string()) => {
+        serde_json::Value::String(text) => *text = sensitive.mask(text),
+        serde_json::Value::Number(number) if sensitive.is_value(&number.to_string()) => {
             *json = MASK.into();
         }
         _ => {}
@@ -111,11 +96,13 @@ fn mask_json(json: &mut serde_json::Value, masked: &[String]) {
 
 #[cfg(test)]
 mod tests {
+    use sessionql_plugin_abi::message::Table;
+
     use super::*;
 
-    fn preview(request: &HttpRequest, masked: &[&str]) -> Preview {
-        let masked: Vec<String> = masked.iter().map(|value| (*value).to_owned()).collect();
-        Preview::new(request, &masked, None)
+    fn preview(request: &HttpRequest, values: &[&str]) -> Preview {
+        let values = values.iter().map(|value| (*value).to_owned());
+        Preview::new(request, &Sensitive::new(&Table::default(), [], values), None)
     }
 
     #[test]

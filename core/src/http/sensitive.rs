@@ -2,6 +2,7 @@
 //! In: a table and what is asked of it. Out: text that shows none of these values.
 //! Belongs to a scan, for another statement may show the same text as a name.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use sessionql_plugin_abi::message::{Bound, Filter, Table, Value};
 use super::redact::{MASK, SHORTEST_SECRET_BYTES, forms_of};
 
 /// The values of one scan, each in the forms in which it could show up. Values shorter than four
-/// bytes are not looked for: they would be found everywhere.
+/// bytes are masked only where they stand alone: within a text they would be found everywhere.
 #[derive(Clone, Default)]
 pub struct Sensitive {
+    values: Arc<BTreeSet<String>>,
     /// The longest first.
     forms: Arc<Vec<String>>,
 }
@@ -27,19 +29,27 @@ impl Sensitive {
         let is_sensitive =
             |name: &str| table.columns.iter().any(|column| column.name == name && column.sensitive);
         let filters = filters.into_iter().filter(|filter| column(filter).is_some_and(is_sensitive));
-        let mut forms: Vec<String> = filters
-            .flat_map(values)
-            .chain(texts)
-            .flat_map(|value| forms_of(&value))
+        let values: BTreeSet<String> = filters.flat_map(values).chain(texts).collect();
+        let mut forms: Vec<String> = values
+            .iter()
+            .flat_map(|value| forms_of(value))
             .filter(|form| form.len() >= SHORTEST_SECRET_BYTES)
             .collect();
         forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
-        Self { forms: Arc::new(forms) }
+        Self { values: Arc::new(values), forms: Arc::new(forms) }
+    }
+
+    /// Tells whether a text is one of the values, and nothing else.
+    pub(super) fn is_value(&self, text: &str) -> bool {
+        self.values.contains(text)
     }
 
     /// Returns the text with each value replaced by `***`.
     pub fn mask(&self, text: &str) -> String {
+        if self.is_value(text) {
+            return MASK.to_owned();
+        }
         let mut masked = text.to_owned();
         for form in self.forms.iter() {
             if masked.contains(form.as_str()) {
@@ -114,8 +124,26 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_masked_where_nothing_is_sensitive() {
+    fn short_values_are_masked_where_they_stand_alone() {
         let masked = sensitive(json!([{"op": "eq", "column": "id", "value": "a1"}]));
         assert_eq!(masked.mask("a1 is a1"), "a1 is a1");
+        assert_eq!(masked.mask("a1"), "***");
+    }
+
+    #[test]
+    fn values_of_every_kind_of_filter_are_masked() {
+        let of = |column: &str| {
+            let filters = json!([
+                {"op": "eq", "column": column, "value": "equal"},
+                {"op": "in", "column": column, "values": ["among", 12345]},
+                {"op": "range", "column": column, "lower": {"value": "lower", "inclusive": true},
+                 "upper": {"value": "upper", "inclusive": false}},
+                {"op": "like", "column": column, "pattern": "pattern%", "ignore_case": false},
+                {"op": "is_null", "column": column, "negated": true},
+            ]);
+            sensitive(filters).mask("equal among 12345 lower upper pattern%")
+        };
+        assert_eq!(of("id"), "*** *** *** *** *** ***");
+        assert_eq!(of("user"), "equal among 12345 lower upper pattern%");
     }
 }

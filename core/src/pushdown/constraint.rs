@@ -323,15 +323,6 @@ impl ColumnConstraint {
             _ => false,
         }
     }
-
-    /// Tells whether a text that is the same in every row can pass.
-    pub(super) fn allows_text(&self, text: &str) -> bool {
-        let is_text = |value: &ScalarValue| value.try_as_str().flatten() == Some(text);
-        match &self.values {
-            Some(values) => values.iter().any(is_text),
-            None => !self.is_empty && self.is_null != Some(true),
-        }
-    }
 }
 
 /// Tells whether the lower bound `a` lets no more pass than `b`.
