@@ -2,10 +2,12 @@
 //! `execute` tells the story in one chain; planning and running happen on threads of the engine's
 //! own, which have the stack that the deepest accepted query needs.
 
+mod blame;
 mod connections;
 mod explained;
 mod listing;
 mod outcome;
+mod phrases;
 mod plan;
 mod settings;
 pub(crate) mod words;

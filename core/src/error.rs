@@ -28,8 +28,8 @@ pub enum Error {
         message: String,
         /// Where, if the engine told.
         span: Option<Span>,
-        /// Names that were perhaps meant.
-        candidates: Vec<String>,
+        /// What to do.
+        hint: Option<String>,
     },
     /// The configuration is wrong.
     #[error("{0}")]
@@ -213,9 +213,10 @@ impl Error {
         match self {
             Self::Syntax(error) => error.hint(),
             Self::Lower(error) => error.hint(),
-            Self::Query { candidates, .. } => did_you_mean(candidates),
             Self::Config(error) => error.hint.clone(),
-            Self::Plugin { hint, .. } | Self::File { hint, .. } => hint.clone(),
+            Self::Query { hint, .. } | Self::Plugin { hint, .. } | Self::File { hint, .. } => {
+                hint.clone()
+            }
             Self::Scan { error, .. } => error.hint.clone(),
             Self::Sessions { failures } => failures.first().and_then(|(_, error)| error.hint()),
             Self::Memory { .. } => {

@@ -105,7 +105,7 @@ impl SessionsTable {
                 message: "`sessions` reads no connection: all have `in_sessions = false`"
                     .to_owned(),
                 span: None,
-                candidates: Vec::new(),
+                hint: None,
             }));
         }
         let schema = DFSchema::try_from(self.schema.as_ref().clone())?;

@@ -9,6 +9,7 @@ pub use crate::position::Span;
 mod call;
 mod expr;
 mod query;
+pub mod walk;
 
 pub use call::*;
 pub use expr::*;

@@ -29,7 +29,7 @@ pub enum ParseErrorKind {
         is_comma_missing: bool,
     },
     /// A character that begins no token.
-    #[error("unexpected character `{character}`")]
+    #[error("unexpected character {}", if *character == '`' { "\"`\"".to_owned() } else { format!("`{character}`") })]
     UnexpectedCharacter {
         /// The character.
         character: char,
@@ -122,7 +122,10 @@ pub enum ParseErrorKind {
     },
     /// `a < b < c`.
     #[error("comparisons do not chain")]
-    ChainedComparison,
+    ChainedComparison {
+        /// Whether `||` stands between the two.
+        joins_texts: bool,
+    },
     /// UNION between things that are no queries.
     #[error("expected a query before `{found}`")]
     NotAQuery {
@@ -197,7 +200,10 @@ impl ParseError {
             }
             Kind::FromFirst => "write SELECT … FROM …".to_owned(),
             Kind::LimitComma { first, second } => format!("write LIMIT {second} OFFSET {first}"),
-            Kind::ChainedComparison => "write `a < b AND b < c`".to_owned(),
+            Kind::ChainedComparison { joins_texts: true } => {
+                "`||` joins texts; write OR between conditions".to_owned()
+            }
+            Kind::ChainedComparison { .. } => "write `a < b AND b < c`".to_owned(),
             _ => return None,
         })
     }

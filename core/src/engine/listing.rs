@@ -11,7 +11,7 @@ use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io, T
 use super::{Connections, Outcome};
 use crate::catalog::StatementTables;
 use crate::columns::{ColumnSource, TableColumn};
-use crate::error::{Error, nearest};
+use crate::error::{Error, did_you_mean, nearest};
 use crate::lower::Tables as _;
 use crate::sessions;
 
@@ -52,13 +52,13 @@ pub(super) fn describe(tables: &StatementTables<'_>, name: &ObjectName) -> Resul
     let Some(table) = tables.resolve(&parts)? else {
         let found = parts.join(".");
         let known = tables.names();
-        let candidates = nearest(&found, known.iter().map(String::as_str));
+        let hint = did_you_mean(&nearest(&found, known.iter().map(String::as_str)));
         let message = if known.is_empty() {
             format!("no table `{found}`: no connection is configured")
         } else {
             format!("no table `{found}`")
         };
-        return Err(Error::Query { message, span: Some(name.span), candidates });
+        return Err(Error::Query { message, span: Some(name.span), hint });
     };
     describe_columns(table.columns(), table.time(), table.takes_window())
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::explained::Explained;
+use super::phrases::rephrase;
 use super::plan::Prepared;
 use super::words::sentence;
 use crate::completeness::Completeness;
@@ -225,6 +226,6 @@ fn run_error(
             Error::Memory { limit_bytes: memory_limit_bytes, message: sentence(root) }
         }
         DataFusionError::Internal(_) => Error::internal(sentence(root)),
-        _ => Error::Run { message: sentence(root) },
+        _ => Error::Run { message: rephrase(&sentence(root)).message },
     }
 }

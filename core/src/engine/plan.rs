@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use datafusion::catalog::MemoryCatalogProviderList;
-use datafusion::common::{DataFusionError, Location, SchemaError};
+use datafusion::common::{Column, DataFusionError, Location, SchemaError};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
@@ -14,10 +14,12 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
 use sessionql_grammar::ast::{Query, Span};
 
+use super::blame::{Search, Trial};
+use super::phrases::{Said, rephrase};
 use super::words::sentence;
 use super::{EngineOptions, Shared, Warning};
 use crate::catalog::StatementTables;
-use crate::error::{Error, nearest};
+use crate::error::{Error, did_you_mean, nearest};
 use crate::functions;
 use crate::lower::{self, Lowered};
 use crate::rules::{
@@ -80,11 +82,33 @@ pub(super) fn base_state(
     SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build()
 }
 
-/// Lowers and plans a query.
+/// Lowers and plans a query. Of an error without a place, the place is found out.
 ///
 /// # Errors
 /// Whatever is wrong before the first request: names, types, constants, configuration, plugins.
 pub(super) async fn prepare(
+    shared: &Shared,
+    context: &Arc<StatementContext>,
+    text: &str,
+    query: &Query,
+) -> Result<Prepared, Error> {
+    match plan(shared, context, text, query).await {
+        Err(Error::Query { message, span: None, hint }) => {
+            let mut search = Search::new(text, query);
+            while let Some(Trial { text, query }) = search.next_trial() {
+                match plan(shared, context, &text, &query).await {
+                    Err(Error::Query { message: again, .. }) if again == message => {}
+                    _ => search.clear(),
+                }
+            }
+            let span = Some(search.place(&message));
+            Err(Error::Query { message, span, hint })
+        }
+        planned => planned,
+    }
+}
+
+async fn plan(
     shared: &Shared,
     context: &Arc<StatementContext>,
     text: &str,
@@ -184,31 +208,50 @@ fn planning_error(
         && let Some(NotATime { text: literal }) = external.downcast_ref::<NotATime>()
     {
         let span = strings.get(literal).and_then(|spans| spans.first().copied());
-        return Error::Query { message: external.to_string(), span, candidates: Vec::new() };
+        let message = external.to_string();
+        return Error::Query { message, span, hint: Some(lower::TIMES_ARE_WRITTEN.to_owned()) };
     }
-    if let DataFusionError::SchemaError(schema_error, _) = root {
-        match schema_error.as_ref() {
+    let Said { message, hint } = match root {
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
-                let known: Vec<&str> =
-                    valid_fields.iter().map(|field| field.name.as_str()).collect();
-                let message = match &field.relation {
-                    Some(relation) => {
-                        format!("no column `{}` in `{}`", field.name, relation.table())
-                    }
-                    None => format!("no column `{}`", field.name),
-                };
-                let near = nearest(&field.name, known);
-                let candidates = near.iter().map(|name| as_written(name)).collect();
-                return Error::Query { message, span, candidates };
+                no_column(field, valid_fields, span.map_or("", |span| span.of(text)))
             }
-            SchemaError::AmbiguousReference { field } => {
-                let message = format!("column `{}` is in several tables", field.name);
-                return Error::Query { message, span, candidates: Vec::new() };
-            }
-            _ => {}
-        }
+            SchemaError::AmbiguousReference { field } => Said {
+                message: format!("column `{}` is in several tables", field.name),
+                hint: Some(format!("write its table before it, as in `t.{}`", field.name)),
+            },
+            _ => rephrase(&sentence(root)),
+        },
+        _ => rephrase(&sentence(root)),
+    };
+    Error::Query { message, span, hint }
+}
+
+/// Says that there is no such column, and what was perhaps meant.
+fn no_column(field: &Column, valid: &[Column], written: &str) -> Said {
+    let name = &field.name;
+    let tables = || valid.iter().filter_map(|column| Some(column.relation.as_ref()?.table()));
+    let table = field.relation.as_ref().map(|relation| relation.table());
+    if let Some(table) = table
+        && !tables().any(|known| known == table)
+    {
+        let hint = did_you_mean(&nearest(table, tables()));
+        return Said { message: format!("no table `{table}` in FROM"), hint };
     }
-    Error::Query { message: sentence(root), span, candidates: Vec::new() }
+    let message = match table {
+        Some(table) => format!("no column `{name}` in `{table}`"),
+        None => format!("no column `{name}`"),
+    };
+    let near = nearest(name, valid.iter().map(|column| column.name.as_str()));
+    let near: Vec<_> = near.iter().map(|name| as_written(name)).collect();
+    let hint = did_you_mean(&near).or_else(|| match written {
+        _ if valid.is_empty() => Some("there is no FROM here".to_owned()),
+        written if written.starts_with('"') => {
+            Some(format!("text stands in single quotes: '{name}'"))
+        }
+        _ => None,
+    });
+    Said { message, hint }
 }
 
 /// Returns a column's name as a query has to write it: with quotes if it is not lower case.

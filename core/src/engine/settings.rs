@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use sessionql_grammar::ast::{Expr, ExprKind, Ident, Literal};
 
 use crate::config::{Settings, parse_time_zone};
-use crate::error::{Error, nearest};
+use crate::error::{Error, did_you_mean, nearest};
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
@@ -47,11 +47,7 @@ impl RunSettings {
 
     /// Changes a setting.
     pub(super) fn set(&mut self, name: &Ident, value: &Expr) -> Result<(), Error> {
-        let wrong = |message: String| Error::Query {
-            message,
-            span: Some(value.span),
-            candidates: Vec::new(),
-        };
+        let wrong = |message: String| Error::Query { message, span: Some(value.span), hint: None };
         let word = word(value);
         match name.normalized().as_str() {
             "time_zone" => {
@@ -81,7 +77,8 @@ fn unknown(found: &str, name: &Ident) -> Error {
     Error::Query {
         message: format!("no setting `{found}`"),
         span: Some(name.span),
-        candidates: nearest(found, NAMES),
+        hint: did_you_mean(&nearest(found, NAMES))
+            .or_else(|| Some(format!("settings are `{}`", NAMES.join("`, `")))),
     }
 }
 

@@ -5,6 +5,10 @@ use sessionql_grammar::ast::Span;
 
 use crate::error::did_you_mean;
 
+/// The hint of a text that should be a time.
+pub(crate) const TIMES_ARE_WRITTEN: &str =
+    "times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z'";
+
 /// A query that cannot be lowered, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
@@ -58,6 +62,20 @@ pub enum LowerErrorKind {
         name: String,
         /// The nearest names, the nearest first.
         candidates: Vec<String>,
+    },
+    /// A part of a time that does not exist.
+    #[error("a time has no part `{name}`")]
+    UnknownPart {
+        /// Its name.
+        name: String,
+        /// The nearest names, the nearest first.
+        candidates: Vec<String>,
+    },
+    /// A time zone that does not exist.
+    #[error("no time zone `{name}`")]
+    UnknownZone {
+        /// Its name.
+        name: String,
     },
     /// A text that should be a time.
     #[error("`{text}` is not a date or time")]
@@ -136,6 +154,7 @@ impl LowerError {
             LowerErrorKind::UnknownTable { candidates, .. }
             | LowerErrorKind::UnknownParameter { candidates, .. }
             | LowerErrorKind::UnknownType { candidates, .. }
+            | LowerErrorKind::UnknownPart { candidates, .. }
             | LowerErrorKind::UnknownFunction { candidates, .. } => candidates,
             _ => &[],
         }
@@ -145,10 +164,10 @@ impl LowerError {
     pub fn hint(&self) -> Option<String> {
         Some(match &self.kind {
             LowerErrorKind::DuplicateTable { .. } => "name one of them with AS".to_owned(),
-            LowerErrorKind::BadTime { .. } => {
-                "times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z'"
-                    .to_owned()
+            LowerErrorKind::UnknownZone { .. } => {
+                "zones are written 'UTC', 'Europe/Berlin' or '+02:00'".to_owned()
             }
+            LowerErrorKind::BadTime { .. } => TIMES_ARE_WRITTEN.to_owned(),
             LowerErrorKind::NotInQuery => "use NOT EXISTS".to_owned(),
             LowerErrorKind::NotConstant { .. } => {
                 "use a duration such as 24h, now, today, yesterday or a time in quotes".to_owned()

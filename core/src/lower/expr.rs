@@ -5,6 +5,27 @@ use sessionql_grammar::ast::{self, BinaryOp, ExprKind, IsTest, LikeKind};
 
 use super::logic::innermost;
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank, pattern};
+use crate::error::nearest;
+
+/// What EXTRACT takes out of a time, in the singular; the plural means the same.
+const PARTS_OF_TIME: [&str; 16] = [
+    "year",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "hour",
+    "minute",
+    "second",
+    "millisecond",
+    "microsecond",
+    "nanosecond",
+    "dow",
+    "isodow",
+    "doy",
+    "isoyear",
+    "epoch",
+];
 
 impl Lowering<'_> {
     pub(super) fn exprs(&mut self, exprs: &[ast::Expr]) -> Result<Vec<sql::Expr>> {
@@ -143,12 +164,16 @@ impl Lowering<'_> {
     }
 
     fn at_time_zone(&mut self, timestamp: sql::Expr, zone: &ast::Expr) -> Result<sql::Expr> {
-        let ExprKind::Literal(ast::Literal::Text(_)) = &zone.kind else {
+        let ExprKind::Literal(ast::Literal::Text(name)) = &zone.kind else {
             return Err(LowerError::unsupported(
                 "AT TIME ZONE with anything but a zone in quotes",
                 zone.span,
             ));
         };
+        if name.parse::<arrow::array::timezone::Tz>().is_err() {
+            let kind = LowerErrorKind::UnknownZone { name: name.clone() };
+            return Err(LowerError::new(kind, zone.span));
+        }
         let time_zone = self.boxed(zone)?;
         Ok(sql::Expr::AtTimeZone { timestamp: Box::new(timestamp), time_zone })
     }
@@ -288,9 +313,15 @@ impl Lowering<'_> {
     }
 
     fn extract(&mut self, field: &ast::Ident, operand: &ast::Expr) -> Result<sql::Expr> {
-        let field = sql::DateTimeField::Custom(sql::Ident::new(field.value.to_lowercase()));
+        let name = field.value.to_lowercase();
+        let is_known = |name: &str| PARTS_OF_TIME.contains(&name);
+        if !is_known(&name) && !name.strip_suffix('s').is_some_and(is_known) {
+            let candidates = nearest(&name, PARTS_OF_TIME);
+            let kind = LowerErrorKind::UnknownPart { name, candidates };
+            return Err(LowerError::new(kind, field.span));
+        }
         Ok(sql::Expr::Extract {
-            field,
+            field: sql::DateTimeField::Custom(sql::Ident::new(name)),
             syntax: sql::ExtractSyntax::From,
             expr: self.boxed(operand)?,
         })

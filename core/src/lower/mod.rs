@@ -33,6 +33,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use error::TIMES_ARE_WRITTEN;
 pub use error::{LowerError, LowerErrorKind};
 
 use position::Positions;

@@ -117,9 +117,18 @@ impl<'t> Builder<'t> {
         let is_test = |op: BinaryOp| {
             op.is_comparison() || matches!(op, BinaryOp::Overlaps | BinaryOp::Contains)
         };
-        let chains = |side: &Expr| matches!(side.kind, ExprKind::Binary { op, .. } if is_test(op));
-        if is_test(op) && (chains(&left) || chains(&right)) {
-            return Err(ParseError::new(ParseErrorKind::ChainedComparison, op_span));
+        let chained = |side: &Expr| match &side.kind {
+            ExprKind::Binary { op, left, right, .. } if is_test(*op) => {
+                let joins = |side: &Expr| matches!(side.kind, ExprKind::Binary { op, .. } if op == BinaryOp::Concat);
+                Some(joins(left) || joins(right))
+            }
+            _ => None,
+        };
+        if is_test(op)
+            && let Some(joins_texts) = chained(&left).or_else(|| chained(&right))
+        {
+            let kind = ParseErrorKind::ChainedComparison { joins_texts };
+            return Err(ParseError::new(kind, op_span));
         }
         Ok(ExprKind::Binary { op, op_span, left: Box::new(left), right: Box::new(right) })
     }

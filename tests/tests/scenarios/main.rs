@@ -20,6 +20,7 @@ mod config;
 mod documents;
 mod ekran;
 mod engine;
+mod errors;
 mod explain;
 mod figures;
 mod formal;
