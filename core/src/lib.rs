@@ -15,6 +15,7 @@ pub mod instant;
 pub mod lower;
 pub mod plugin;
 
+mod asof;
 mod bind_join;
 mod catalog;
 mod columns;

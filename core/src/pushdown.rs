@@ -50,9 +50,9 @@ pub(crate) fn push(
             pushable.is_contradiction = true;
             continue;
         }
-        if let Some(filter) = window.and_then(|time| value::window(conjunct, time)) {
+        if let Some((filter, is_superset)) = window.and_then(|time| value::window(conjunct, time)) {
             let conjuncts = vec![conjunct_idx];
-            pushable.filters.push(PushableFilter { filter, conjuncts, is_superset: false });
+            pushable.filters.push(PushableFilter { filter, conjuncts, is_superset });
             continue;
         }
         let Some(found) = read(conjunct) else { continue };

@@ -18,12 +18,13 @@ use super::blame::{Search, Trial};
 use super::phrases::{Said, rephrase};
 use super::words::sentence;
 use super::{EngineOptions, Shared, Warning};
+use crate::asof::AsofPlanner;
 use crate::catalog::StatementTables;
 use crate::error::{Error, did_you_mean, nearest};
 use crate::functions;
 use crate::lower::{self, Lowered};
 use crate::rules::{
-    BindJoins, DurationSeconds, NotATime, QueryZone, TimeLiterals, ValueLists,
+    AsofFilters, AsofJoins, AsofProblem, BindJoins, DurationSeconds, NotATime, QueryZone, TimeLiterals, ValueLists,
     scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
@@ -69,6 +70,8 @@ pub(super) fn base_state(
         .with_config(config)
         .with_runtime_env(environment)
         .with_default_features()
+        .with_query_planner(Arc::new(AsofPlanner))
+        .with_optimizer_rule(Arc::new(AsofFilters))
         .with_physical_optimizer_rules(BindJoins::among_rules(engine_options.keys))
         .build();
     for function in functions::scalar_functions() {
@@ -146,7 +149,7 @@ async fn plan(
     // Literals first, while the types that they meet are still those of the query; casts after the
     // engine's coercion has made them.
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
-        vec![Arc::new(TimeLiterals { time_zone })];
+        vec![Arc::new(AsofJoins), Arc::new(TimeLiterals { time_zone })];
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(QueryZone { time_zone }));
     rules.push(Arc::new(DurationSeconds));
@@ -210,6 +213,11 @@ fn planning_error(
         let span = strings.get(literal).and_then(|spans| spans.first().copied());
         let message = external.to_string();
         return Error::Query { message, span, hint: Some(lower::TIMES_ARE_WRITTEN.to_owned()) };
+    }
+    if let DataFusionError::External(external) = root
+        && let Some(AsofProblem { message, span }) = external.downcast_ref::<AsofProblem>()
+    {
+        return Error::Query { message: message.clone(), span: Some(*span), hint: None };
     }
     let Said { message, hint } = match root {
         DataFusionError::SchemaError(error, _) => match error.as_ref() {

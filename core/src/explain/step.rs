@@ -29,6 +29,7 @@ use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 
 use super::sql::{Writer, shorten, shorten_list};
 use super::{Order, Step};
+use crate::asof::AsofJoinExec;
 use crate::bind_join::BindJoinExec;
 use crate::completeness::ScanRun;
 use crate::scan::ScanExec;
@@ -207,7 +208,21 @@ fn describe_join(plan: &Arc<dyn ExecutionPlan>, writer: &Writer) -> Option<Strin
         let filter = join.filter().map(|filter| filter.expression());
         return Some(words(join.join_type(), ", every pair,", &[], filter));
     }
+    if let Some(join) = plan.downcast_ref::<AsofJoinExec>() {
+        return Some(describe_asof(join, writer));
+    }
     plan.is::<CrossJoinExec>().then(|| "cross join, every pair".to_owned())
+}
+
+fn describe_asof(join: &AsofJoinExec, writer: &Writer) -> String {
+    let matching = join.matching();
+    let kind = if matching.is_left { "asof left join" } else { "asof join" };
+    let op = if matching.is_strict { "<" } else { "<=" };
+    let (left, right) =
+        (writer.computed(&matching.left_time), writer.computed(&matching.right_time));
+    let equal = matching.on.iter().map(|(left, right)| writer.equality(left, right));
+    let conditions: Vec<String> = equal.chain([format!("{right} {op} {left}")]).collect();
+    format!("{kind}, the latest, on {}", conditions.join(" AND "))
 }
 
 fn join_word(kind: &JoinType) -> &'static str {

@@ -11,6 +11,9 @@ impl Lowering<'_> {
         if let Some(constant) = self.clock_call(function)? {
             return Ok(constant);
         }
+        if let Some(call) = self.lifetime_call(function)? {
+            return Ok(call);
+        }
         self.check_function(&function.name)?;
         let name = function.name.parts.iter().map(|part| self.ident(part)).collect();
         let mut lowered = blank::function(name, Vec::new());

@@ -118,6 +118,52 @@ pub enum LowerErrorKind {
     /// A time outside of the years that can be represented.
     #[error("this time is outside of the years 0 to 9999")]
     TimeOutOfRange,
+    /// A name beside an operator of sessions that is no table of the query.
+    #[error("{clause} needs a session: `{name}` is no table in FROM")]
+    UnknownRelation {
+        /// The operator.
+        clause: &'static str,
+        /// The name.
+        name: String,
+        /// Whether there is a column of that name.
+        is_column: bool,
+        /// The nearest names, the nearest first.
+        candidates: Vec<String>,
+    },
+    /// A table beside an operator of sessions whose rows are none.
+    #[error("{clause} needs a session: `{table}` {problem}")]
+    NotASession {
+        /// The operator.
+        clause: &'static str,
+        /// The table.
+        table: String,
+        /// What it has or lacks.
+        problem: String,
+    },
+    /// An operand of an operator of sessions that is neither a table nor a pair.
+    #[error("{clause} needs a table of FROM, or a start and an end in parentheses")]
+    NoLifetime {
+        /// The operator.
+        clause: &'static str,
+    },
+    /// A start, an end or an instant that is of another type.
+    #[error("{clause} needs an instant here")]
+    NotAnInstant {
+        /// The operator.
+        clause: &'static str,
+    },
+    /// A function of two sessions that was called otherwise.
+    #[error("`{name}` takes two sessions")]
+    NotTwoSessions {
+        /// The function.
+        name: &'static str,
+    },
+    /// A condition of ASOF JOIN that is neither an equality nor a comparison of times.
+    #[error("ASOF JOIN takes equalities and one comparison of times, and nothing else")]
+    AsofCondition,
+    /// ASOF JOIN without a comparison of times, or with several.
+    #[error("ASOF JOIN needs just one comparison of times")]
+    AsofTime,
     /// NOT IN where NULLs would be treated wrongly.
     #[error(
         "NOT IN (query) is supported only as a condition of WHERE joined by AND, without outer columns"
@@ -155,6 +201,7 @@ impl LowerError {
             | LowerErrorKind::UnknownParameter { candidates, .. }
             | LowerErrorKind::UnknownType { candidates, .. }
             | LowerErrorKind::UnknownPart { candidates, .. }
+            | LowerErrorKind::UnknownRelation { candidates, .. }
             | LowerErrorKind::UnknownFunction { candidates, .. } => candidates,
             _ => &[],
         }
@@ -169,6 +216,21 @@ impl LowerError {
             }
             LowerErrorKind::BadTime { .. } => TIMES_ARE_WRITTEN.to_owned(),
             LowerErrorKind::NotInQuery => "use NOT EXISTS".to_owned(),
+            LowerErrorKind::UnknownRelation { name, clause: "CONTAINS", is_column: true, .. } => {
+                format!("the column is written with its table, or `({name})`")
+            }
+            LowerErrorKind::NotASession { .. } => {
+                "write start and end in parentheses: (a.began, a.ended)".to_owned()
+            }
+            LowerErrorKind::NotTwoSessions { name } => {
+                format!("write {name}(a, b) with tables of FROM, or {name}((s1, e1), (s2, e2))")
+            }
+            LowerErrorKind::AsofCondition => {
+                "filter a side in a query of its own: ASOF JOIN (SELECT … WHERE …) AS b".to_owned()
+            }
+            LowerErrorKind::AsofTime => {
+                "write ON a.user = b.user AND b.start <= a.start".to_owned()
+            }
             LowerErrorKind::NotConstant { .. } => {
                 "use a duration such as 24h, now, today, yesterday or a time in quotes".to_owned()
             }

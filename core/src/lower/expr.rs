@@ -128,21 +128,22 @@ impl Lowering<'_> {
     fn binary(&mut self, expr: &ast::Expr) -> Result<sql::Expr> {
         let mut links = Vec::new();
         let mut leftmost = expr;
-        while let ExprKind::Binary { op, op_span, left, right } = &leftmost.kind {
-            if op.is_comparison() {
+        while let ExprKind::Binary { op, left, right, .. } = &leftmost.kind {
+            if op.is_comparison() || is_lifetime_test(*op) {
                 break;
             }
-            links.push((*op, *op_span, right.as_ref()));
+            links.push((*op, right.as_ref()));
             leftmost = left;
         }
         let mut lowered = match &leftmost.kind {
+            ExprKind::Binary { op, left, right, .. } if is_lifetime_test(*op) => {
+                self.lifetime_test(*op, left, right)?
+            }
             ExprKind::Binary { op, left, right, .. } => self.comparison(*op, left, right)?,
             _ => self.expr(leftmost)?,
         };
-        for (op, op_span, right) in links.into_iter().rev() {
+        for (op, right) in links.into_iter().rev() {
             lowered = match op {
-                BinaryOp::Overlaps => return Err(LowerError::unsupported("OVERLAPS", op_span)),
-                BinaryOp::Contains => return Err(LowerError::unsupported("CONTAINS", op_span)),
                 BinaryOp::AtTimeZone => self.at_time_zone(lowered, right)?,
                 op => blank::binary(lowered, operator(op), self.expr(right)?),
             };
@@ -369,6 +370,10 @@ impl Lowering<'_> {
         let access = sql::AccessExpr::Dot(blank::text(name.normalized()));
         Ok(sql::Expr::CompoundFieldAccess { root, access_chain: vec![access] })
     }
+}
+
+fn is_lifetime_test(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::Overlaps | BinaryOp::Contains)
 }
 
 /// Returns the engine's operator. Those that it does not have are lowered before.

@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
 use super::scope::Relation;
-use super::{LowerError, Lowering, Result, blank};
+use super::{Lowering, Result, blank};
 
 impl Lowering<'_> {
     pub(super) fn table_expr(&mut self, table: &ast::TableExpr) -> Result<sql::TableWithJoins> {
@@ -19,12 +19,12 @@ impl Lowering<'_> {
 
     /// Lowers a join to the relations from `first` on.
     fn join(&mut self, join: &ast::Join, first: usize) -> Result<sql::Join> {
-        if matches!(join.kind, ast::JoinKind::Asof { .. }) {
-            return Err(LowerError::unsupported("ASOF JOIN", join.span));
-        }
         let right = self.n_relations();
         let relation = self.table(&join.table)?;
         let constraint = match &join.condition {
+            ast::JoinCondition::On(expr) if matches!(join.kind, ast::JoinKind::Asof { .. }) => {
+                sql::JoinConstraint::On(self.asof_conditions(join, expr)?)
+            }
             ast::JoinCondition::On(expr) => sql::JoinConstraint::On(self.condition(expr)?),
             ast::JoinCondition::Using(names) => {
                 let names: Vec<_> =
@@ -40,16 +40,18 @@ impl Lowering<'_> {
         let is_cross = matches!(constraint, sql::JoinConstraint::None);
         let join_operator = match join.kind {
             _ if is_cross => sql::JoinOperator::CrossJoin(constraint),
-            ast::JoinKind::Left => sql::JoinOperator::Left(constraint),
+            ast::JoinKind::Left | ast::JoinKind::Asof { is_left: true } => {
+                sql::JoinOperator::Left(constraint)
+            }
             ast::JoinKind::Right => sql::JoinOperator::Right(constraint),
             ast::JoinKind::Full => sql::JoinOperator::FullOuter(constraint),
             ast::JoinKind::Semi => sql::JoinOperator::LeftSemi(constraint),
             ast::JoinKind::Anti => sql::JoinOperator::LeftAnti(constraint),
             ast::JoinKind::RightSemi => sql::JoinOperator::RightSemi(constraint),
             ast::JoinKind::RightAnti => sql::JoinOperator::RightAnti(constraint),
-            ast::JoinKind::Inner | ast::JoinKind::Cross | ast::JoinKind::Asof { .. } => {
-                sql::JoinOperator::Inner(constraint)
-            }
+            ast::JoinKind::Inner
+            | ast::JoinKind::Cross
+            | ast::JoinKind::Asof { is_left: false } => sql::JoinOperator::Inner(constraint),
         };
         // Only one side of these is seen beyond the condition.
         if let Some(scope) = self.scopes.last_mut() {

@@ -159,7 +159,7 @@ fn number(expr: &ast::Expr) -> Option<String> {
 
 /// Joins conditions to a tree of logarithmic depth. AND in OR and the other way round stand in
 /// parentheses, so that the tree means the same as text.
-fn balanced(mut items: Vec<sql::Expr>, op: &sql::BinaryOperator) -> sql::Expr {
+pub(super) fn balanced(mut items: Vec<sql::Expr>, op: &sql::BinaryOperator) -> sql::Expr {
     match items.len() {
         0 => sql::Expr::value(sql::Value::Boolean(*op == sql::BinaryOperator::And)),
         1 => items.remove(0),

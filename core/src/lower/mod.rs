@@ -11,12 +11,14 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, Span};
 
+mod asof;
 mod blank;
 mod call;
 mod error;
 mod expr;
 mod interval;
 mod join;
+mod lifetime;
 mod literal;
 mod logic;
 mod naming;

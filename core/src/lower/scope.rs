@@ -25,6 +25,8 @@ pub(super) struct Relation {
     pub(super) path: Vec<String>,
     /// Its columns, if known.
     pub(super) columns: Option<Vec<Column>>,
+    /// The columns of a session's start and end, if the table declares them.
+    pub(super) time: Option<(String, String)>,
     /// The columns that `*` shows with another table, by way of USING or NATURAL.
     pub(super) merged: Vec<String>,
 }
@@ -39,7 +41,7 @@ pub(super) struct Scope {
 
 impl Relation {
     /// Returns whether `table`, the parts before a column's name, mean this relation.
-    fn is_called(&self, table: &[ast::Ident]) -> bool {
+    pub(super) fn is_called(&self, table: &[ast::Ident]) -> bool {
         match table {
             [] => true,
             [name] => self.name.as_ref().is_some_and(|own| own.normalized() == name.normalized()),

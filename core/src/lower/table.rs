@@ -74,10 +74,15 @@ impl Lowering<'_> {
         let (query, columns) = self.visible_columns(&shape);
         let columns = Some(columns);
         let alias = named.name.as_ref().map(|name| self.table_alias(name, alias_columns, &columns));
-        self.add_relation(
-            Relation { columns: renamed(columns, alias_columns), ..named },
-            table.span,
-        )?;
+        let renamed = renamed(columns.clone(), alias_columns);
+        let time = shape.time.as_ref().and_then(|(start, end)| {
+            let new_name = |name: &String| {
+                let place = columns.iter().flatten().position(|column| column.name == *name)?;
+                Some(renamed.as_ref()?.get(place)?.name.clone())
+            };
+            Some((new_name(start)?, new_name(end)?))
+        });
+        self.add_relation(Relation { columns: renamed, time, ..named }, table.span)?;
         Ok(blank::derived(query, alias, false))
     }
 

@@ -21,6 +21,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 
+use crate::asof::AsofJoinExec;
 use crate::bind_join::BindJoinExec;
 use crate::scan::ScanExec;
 use crate::sessions::UnreadExec;
@@ -38,6 +39,12 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, is_wrong: bool, scans: &mut HashSet<us
         if is_wrong {
             scans.insert(scan);
         }
+        return;
+    }
+    if let Some(join) = plan.downcast_ref::<AsofJoinExec>() {
+        // Where the latest row is missing, an earlier one takes its place.
+        collect(join.left(), is_wrong, scans);
+        collect(join.right(), true, scans);
         return;
     }
     let is_wrong = is_wrong || !is_monotone(plan.as_ref());

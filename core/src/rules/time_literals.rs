@@ -14,7 +14,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::rewrite_expressions;
 use crate::columns::timestamp_type;
-use crate::functions::read_instant;
+use crate::functions::{is_of_lifetimes, read_instant};
 
 /// Functions whose arguments are all of one type, so that text beside an instant is a time.
 const ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
@@ -105,7 +105,9 @@ impl TimeLiterals {
                 Ok(Transformed::yes(Expr::Case(case)))
             }
             Expr::ScalarFunction(mut call)
-                if ONE_TYPE.contains(&call.func.name()) && call.args.iter().any(is_instant) =>
+                if is_of_lifetimes(call.func.name())
+                    || (ONE_TYPE.contains(&call.func.name())
+                        && call.args.iter().any(is_instant)) =>
             {
                 call.args = call
                     .args

@@ -40,6 +40,7 @@ scripts![
     nulls,
     ordering,
     select,
+    sessions,
     sets,
     strings,
     subqueries,

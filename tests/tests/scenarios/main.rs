@@ -5,6 +5,7 @@
 //! the provider of that name.
 //! `model`: random queries over all four, over `sessions`, and joins between them.
 //! `sessions`: the union over all connections. `bind_join`: joins that ask by key.
+//! `operators`: OVERLAPS, CONTAINS, ASOF JOIN, and windows wherever they may stand.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
 //! promises. `plugins`: the wall. `c_plugin`: the example in C.
 //! `program`: the binary. `config`: what it says of its configuration.
@@ -31,6 +32,7 @@ mod openvpn_faults;
 mod openvpn_model;
 mod openvpn_requests;
 mod openvpn_rows;
+mod operators;
 mod plugins;
 mod program;
 mod sessions;

@@ -5,7 +5,8 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::{
-    Text, Writer, binary, call, case, cast, in_list, like, not, operator_of_function, tested,
+    Text, Writer, binary, call, case, cast, in_list, like, not, of_lifetimes,
+    operator_of_function, tested,
 };
 use crate::functions::{IsOneOf, OPEN_DURING};
 
@@ -97,6 +98,10 @@ impl Writer {
             return self.listed(function, false);
         }
         let name = function.func.name();
+        let args = function.args.iter().map(|arg| self.logical(arg));
+        if let Some(text) = of_lifetimes(name, args) {
+            return text;
+        }
         match (name, operator_of_function(name), function.args.as_slice()) {
             (OPEN_DURING, _, [_, _, Expr::Literal(since, _), Expr::Literal(until, _)]) => {
                 self.window(since, until)

@@ -11,7 +11,8 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
 use super::{
-    Text, Writer, binary, call, case, cast, in_list, like, not, operator_of_function, tested,
+    Text, Writer, binary, call, case, cast, in_list, like, not, of_lifetimes,
+    operator_of_function, tested,
 };
 use crate::functions::{IsOneOf, OPEN_DURING};
 
@@ -107,6 +108,10 @@ impl Writer {
             return in_list(self.physical(subject), values, false);
         }
         let name = function.fun().name();
+        let args = function.args().iter().map(|arg| self.physical(arg));
+        if let Some(text) = of_lifetimes(name, args) {
+            return text;
+        }
         match (name, operator_of_function(name), function.args()) {
             (OPEN_DURING, _, [_, _, since, until]) => match (literal(since), literal(until)) {
                 (Some(since), Some(until)) => self.window(&since, &until),

@@ -8,6 +8,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 
 use super::{as_hash_join, can_ask, scans, with_keys};
+use crate::asof::AsofJoinExec;
 use crate::scan::Keys;
 use crate::table::Askable;
 
@@ -31,12 +32,14 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, reasons: &mut HashMap<usize, String>) 
     if children.len() != 2 {
         return Ok(());
     }
+    let is_asof = plan.is::<AsofJoinExec>();
     let join = as_hash_join(plan)?;
     for (side, child) in [JoinSide::Left, JoinSide::Right].into_iter().zip(children) {
         for scan in scans(child) {
             let Keys::Open { askable, .. } = scan.keys() else { continue };
             let reason = || match &join {
                 Some(join) => why_not(join, side, askable),
+                None if is_asof => "an ASOF JOIN does not ask by key".to_owned(),
                 None => format!("the join has no `=` on {}", listed(askable)),
             };
             reasons.entry(scan.number()).or_insert_with(reason);
