@@ -160,11 +160,7 @@ impl UserDefinedLogicalNodeCore for AsofJoin {
         write!(formatter, "AsofJoin: {}", self.matching.time)
     }
 
-    fn with_exprs_and_inputs(
-        &self,
-        exprs: Vec<Expr>,
-        inputs: Vec<LogicalPlan>,
-    ) -> Result<Self> {
+    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         let (mut exprs, mut inputs) = (exprs.into_iter(), inputs.into_iter());
         let equalities = exprs.by_ref().take(self.matching.equalities.len()).collect();
         match (exprs.next(), inputs.next(), inputs.next()) {
@@ -217,12 +213,10 @@ impl ExtensionPlanner for AsofPlanner {
         let [left, right] = physical_inputs else {
             return internal_err!("an ASOF JOIN has two sides");
         };
-        let of_left = |expr: &Expr| {
-            planner.create_physical_expr(expr, join.left.schema(), session, context)
-        };
-        let of_right = |expr: &Expr| {
-            planner.create_physical_expr(expr, join.right.schema(), session, context)
-        };
+        let of_left =
+            |expr: &Expr| planner.create_physical_expr(expr, join.left.schema(), session, context);
+        let of_right =
+            |expr: &Expr| planner.create_physical_expr(expr, join.right.schema(), session, context);
         let mut on = Vec::new();
         for equality in &join.matching.equalities {
             let Some(sides) = join.sides(equality) else {

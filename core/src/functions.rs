@@ -23,6 +23,11 @@ pub(crate) use read_instant::read_instant;
 /// The name of the function that a time window is lowered to.
 pub(crate) const OPEN_DURING: &str = "open_during";
 
+/// Tells whether a function is one that only lowering writes.
+pub(crate) fn is_internal(name: &str) -> bool {
+    [OPEN_DURING, LIFETIMES_OVERLAP, LIFETIME_CONTAINS, ASOF_CONDITION].contains(&name)
+}
+
 /// Returns the functions to register.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let mut functions = vec![Arc::new(ScalarUDF::from(open_during::OpenDuring::new()))];

@@ -22,8 +22,8 @@ use futures::TryStreamExt as _;
 
 use super::exec::Matching;
 
-/// What a row costs beside its values.
-const BYTES_PER_ROW: usize = 32;
+/// What a row costs beside its values, if its key is its own.
+const BYTES_PER_ROW: usize = 128;
 
 /// The rows.
 pub(super) struct Latest {
@@ -64,8 +64,7 @@ impl Latest {
         let times = value(&matching.right_time)?.as_primitive().clone();
         let fields: Vec<SortField> =
             keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
-        let converter =
-            if fields.is_empty() { None } else { Some(RowConverter::new(fields)?) };
+        let converter = if fields.is_empty() { None } else { Some(RowConverter::new(fields)?) };
         let tie = matching.tie.as_ref().map(value).transpose()?;
         let mut latest = Self { rows, times, converter, by_key: HashMap::new(), _memory: memory };
         latest.index(&keys, tie)?;

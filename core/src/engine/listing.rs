@@ -12,6 +12,7 @@ use super::{Connections, Outcome};
 use crate::catalog::StatementTables;
 use crate::columns::{ColumnSource, TableColumn};
 use crate::error::{Error, did_you_mean, nearest};
+use crate::functions::is_internal;
 use crate::lower::Tables as _;
 use crate::sessions;
 
@@ -191,7 +192,8 @@ pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
 pub(super) fn functions(state: &SessionState) -> Result<Outcome, Error> {
     let mut rows: Vec<(String, &str)> = Vec::new();
     rows.push(("now".to_owned(), "scalar"));
-    rows.extend(state.scalar_functions().keys().map(|name| (name.clone(), "scalar")));
+    let scalars = state.scalar_functions().keys().filter(|name| !is_internal(name));
+    rows.extend(scalars.map(|name| (name.clone(), "scalar")));
     rows.extend(state.aggregate_functions().keys().map(|name| (name.clone(), "aggregate")));
     rows.extend(state.window_functions().keys().map(|name| (name.clone(), "window")));
     rows.sort();

@@ -24,8 +24,8 @@ use crate::error::{Error, did_you_mean, nearest};
 use crate::functions;
 use crate::lower::{self, Lowered};
 use crate::rules::{
-    AsofFilters, AsofJoins, AsofProblem, BindJoins, DurationSeconds, NotATime, QueryZone, TimeLiterals, ValueLists,
-    scans_that_may_turn_wrong,
+    AsofFilters, AsofJoins, AsofProblem, BindJoins, DurationSeconds, NotATime, QueryZone,
+    TimeLiterals, ValueLists, scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
 
@@ -71,7 +71,7 @@ pub(super) fn base_state(
         .with_runtime_env(environment)
         .with_default_features()
         .with_query_planner(Arc::new(AsofPlanner))
-        .with_optimizer_rule(Arc::new(AsofFilters))
+        .with_optimizer_rules(AsofFilters::among_rules())
         .with_physical_optimizer_rules(BindJoins::among_rules(engine_options.keys))
         .build();
     for function in functions::scalar_functions() {
@@ -177,7 +177,7 @@ struct EngineFunctions<'a>(&'a SessionState);
 impl lower::Functions for EngineFunctions<'_> {
     fn has(&self, name: &str) -> bool {
         let state = self.0;
-        state.scalar_functions().contains_key(name)
+        (state.scalar_functions().contains_key(name) && !functions::is_internal(name))
             || state.aggregate_functions().contains_key(name)
             || state.window_functions().contains_key(name)
     }
@@ -185,6 +185,7 @@ impl lower::Functions for EngineFunctions<'_> {
     fn names(&self) -> Vec<String> {
         let state = self.0;
         let scalars = state.scalar_functions().keys();
+        let scalars = scalars.filter(|name| !functions::is_internal(name));
         let names = scalars.chain(state.aggregate_functions().keys());
         names.chain(state.window_functions().keys()).cloned().collect()
     }

@@ -16,9 +16,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Operator;
 
 use crate::engine::words;
-use crate::functions::{
-    LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START,
-};
+use crate::functions::{LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START};
 
 /// How many items of a list are shown if there are more than a few.
 const SHOWN_ITEMS: usize = 5;
@@ -167,12 +165,8 @@ fn of_lifetimes(name: &str, args: impl Iterator<Item = Text>) -> Option<Text> {
     let args: Vec<String> = args.map(|arg| arg.sql).collect();
     let pair = |start: usize| Some(format!("({}, {})", args.get(start)?, args.get(start + 1)?));
     Some(match (name, args.len()) {
-        (LIFETIMES_OVERLAP, 4) => {
-            Text::comparison(format!("{} OVERLAPS {}", pair(0)?, pair(2)?))
-        }
-        (LIFETIME_CONTAINS, 4) => {
-            Text::comparison(format!("{} CONTAINS {}", pair(0)?, pair(2)?))
-        }
+        (LIFETIMES_OVERLAP, 4) => Text::comparison(format!("{} OVERLAPS {}", pair(0)?, pair(2)?)),
+        (LIFETIME_CONTAINS, 4) => Text::comparison(format!("{} CONTAINS {}", pair(0)?, pair(2)?)),
         (LIFETIME_CONTAINS, 3) => Text::comparison(format!("{} CONTAINS {}", pair(0)?, args[2])),
         // `now` is the last argument of `overlap`.
         (OVERLAP | OVERLAP_START | OVERLAP_END, 4 | 5) => {

@@ -103,7 +103,9 @@ impl ScalarUDFImpl for LifetimeFunction {
                 || matches!(data_type, DataType::Null | DataType::Date32 | DataType::Timestamp(..))
         };
         match arg_types.iter().find(|data_type| !is_time(data_type)) {
-            Some(other) => plan_err!("the start and the end of a session are instants, not {other}"),
+            Some(other) => {
+                plan_err!("the start and the end of a session are instants, not {other}")
+            }
             None => Ok(vec![timestamp_type(); arg_types.len()]),
         }
     }

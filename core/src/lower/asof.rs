@@ -18,6 +18,9 @@ impl Lowering<'_> {
         join: &ast::Join,
         condition: &ast::Expr,
     ) -> Result<sql::Expr> {
+        if join.table.is_lateral {
+            return Err(LowerError::unsupported("ASOF JOIN with LATERAL", join.table.span));
+        }
         let mut conditions = Vec::new();
         flatten(condition, &mut conditions);
         let mut lowered = Vec::new();
@@ -34,6 +37,9 @@ impl Lowering<'_> {
                 BinaryOp::GtEq => ">=",
                 _ => return Err(LowerError::new(LowerErrorKind::AsofCondition, condition.span)),
             };
+            if [left, right].into_iter().any(|operand| is_constant(operand)) {
+                return Err(LowerError::new(LowerErrorKind::AsofCondition, condition.span));
+            }
             n_times += usize::from(*op != BinaryOp::Eq);
             if n_times > 1 {
                 return Err(LowerError::new(LowerErrorKind::AsofTime, condition.span));
@@ -56,6 +62,10 @@ impl Lowering<'_> {
         }
         Ok(balanced(lowered, &sql::BinaryOperator::And))
     }
+}
+
+fn is_constant(operand: &ast::Expr) -> bool {
+    matches!(innermost(operand).kind, ExprKind::Literal(_) | ExprKind::Parameter(_))
 }
 
 /// Takes conditions that are joined by AND apart.

@@ -107,6 +107,12 @@ pub enum LowerErrorKind {
         /// The instant.
         instant: String,
     },
+    /// A time window around a LATERAL query that depends on other tables, where the engine loses
+    /// them.
+    #[error(
+        "a time window around a LATERAL query that depends on other tables is not supported yet"
+    )]
+    LateralWindow,
     /// SINCE that is not before UNTIL.
     #[error("the window is empty: SINCE {since} is not before UNTIL {until}")]
     EmptyWindow {
@@ -131,13 +137,11 @@ pub enum LowerErrorKind {
         candidates: Vec<String>,
     },
     /// A table beside an operator of sessions whose rows are none.
-    #[error("{clause} needs a session: `{table}` {problem}")]
+    #[error("{clause} needs a session: {problem}")]
     NotASession {
         /// The operator.
         clause: &'static str,
-        /// The table.
-        table: String,
-        /// What it has or lacks.
+        /// What the table lacks.
         problem: String,
     },
     /// An operand of an operator of sessions that is neither a table nor a pair.
@@ -216,8 +220,14 @@ impl LowerError {
             }
             LowerErrorKind::BadTime { .. } => TIMES_ARE_WRITTEN.to_owned(),
             LowerErrorKind::NotInQuery => "use NOT EXISTS".to_owned(),
-            LowerErrorKind::UnknownRelation { name, clause: "CONTAINS", is_column: true, .. } => {
+            LowerErrorKind::LateralWindow => "write the window within the LATERAL query".to_owned(),
+            LowerErrorKind::UnknownRelation {
+                name, clause: "CONTAINS", is_column: true, ..
+            } => {
                 format!("the column is written with its table, or `({name})`")
+            }
+            LowerErrorKind::UnknownRelation { is_column: true, .. } => {
+                "a session is a table of FROM, or a start and an end in parentheses".to_owned()
             }
             LowerErrorKind::NotASession { .. } => {
                 "write start and end in parentheses: (a.began, a.ended)".to_owned()

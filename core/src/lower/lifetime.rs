@@ -11,9 +11,7 @@ use super::logic::innermost;
 use super::scope::{Column, Relation};
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
 use crate::error::nearest;
-use crate::functions::{
-    LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START,
-};
+use crate::functions::{LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START};
 
 impl Lowering<'_> {
     /// Lowers `left OVERLAPS right` and `left CONTAINS right`.
@@ -39,13 +37,14 @@ impl Lowering<'_> {
     /// Lowers `overlap(a, b)` and its relatives; `None` if the function is another one.
     pub(super) fn lifetime_call(&mut self, function: &ast::Function) -> Result<Option<sql::Expr>> {
         let [name] = function.name.parts.as_slice() else { return Ok(None) };
-        let name = match name.normalized().as_str() {
-            OVERLAP => OVERLAP,
-            OVERLAP_START => OVERLAP_START,
-            OVERLAP_END => OVERLAP_END,
+        let (name, clause) = match name.normalized().as_str() {
+            OVERLAP => (OVERLAP, "`overlap`"),
+            OVERLAP_START => (OVERLAP_START, "`overlap_start`"),
+            OVERLAP_END => (OVERLAP_END, "`overlap_end`"),
             _ => return Ok(None),
         };
-        let misused = || LowerError::new(LowerErrorKind::NotTwoSessions { name }, function.name.span);
+        let misused =
+            || LowerError::new(LowerErrorKind::NotTwoSessions { name }, function.name.span);
         let Arguments::List { is_distinct: false, items, order_by } = &function.arguments else {
             return Err(misused());
         };
@@ -61,8 +60,8 @@ impl Lowering<'_> {
         if !is_plain {
             return Err(misused());
         }
-        let mut arguments = self.lifetime(a, name)?;
-        arguments.extend(self.lifetime(b, name)?);
+        let mut arguments = self.lifetime(a, clause)?;
+        arguments.extend(self.lifetime(b, clause)?);
         if name == OVERLAP {
             arguments.push(timestamp(Some(self.context.now)));
         }
@@ -101,11 +100,7 @@ impl Lowering<'_> {
     }
 
     /// Lowers an operand that is an instant. The analyzer reads texts in the query's zone.
-    fn instant_operand(
-        &mut self,
-        operand: &ast::Expr,
-        clause: &'static str,
-    ) -> Result<sql::Expr> {
+    fn instant_operand(&mut self, operand: &ast::Expr, clause: &'static str) -> Result<sql::Expr> {
         let is_known_not_to_be = match &innermost(operand).kind {
             ExprKind::Literal(literal) => matches!(
                 literal,
@@ -134,9 +129,9 @@ impl Lowering<'_> {
         let time = relation.time.clone();
         let (start, end) = time.unwrap_or_else(|| ("start".to_owned(), "end".to_owned()));
         for column in [&start, &end] {
-            if let Some(problem) = problem_of(relation, column) {
-                let table = name.span.of(self.context.text).to_owned();
-                let kind = LowerErrorKind::NotASession { clause, table, problem };
+            let table = name.span.of(self.context.text);
+            if let Some(problem) = problem_of(relation, table, column) {
+                let kind = LowerErrorKind::NotASession { clause, problem };
                 return Err(LowerError::new(kind, name.span));
             }
         }
@@ -171,21 +166,18 @@ impl Lowering<'_> {
         let written = name.span.of(self.context.text).to_owned();
         let candidates = nearest(&written, known.iter().map(String::as_str));
         let is_column = self.resolve(&name.parts).is_some();
-        let kind =
-            LowerErrorKind::UnknownRelation { clause, name: written, is_column, candidates };
+        let kind = LowerErrorKind::UnknownRelation { clause, name: written, is_column, candidates };
         LowerError::new(kind, name.span)
     }
 }
 
 /// Returns what is wrong with the column of a relation that should hold an instant.
-fn problem_of(relation: &Relation, column: &str) -> Option<String> {
+fn problem_of(relation: &Relation, table: &str, column: &str) -> Option<String> {
     let columns = relation.columns.as_ref()?;
     match columns.iter().find(|known| known.name == column) {
-        None => Some(format!("has no column `{column}`")),
-        Some(Column { data_type: Some(data_type), .. }) if !may_be_time(data_type) => {
-            Some(format!("has a `{column}` that is no time"))
-        }
-        Some(_) => None,
+        None => Some(format!("`{table}` has no column `{column}`")),
+        Some(Column { data_type: None | Some(DataType::Timestamp(..)), .. }) => None,
+        Some(_) => Some(format!("`{column}` of `{table}` is no time")),
     }
 }
 

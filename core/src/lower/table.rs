@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
 use super::query::{Output, renamed};
-use super::scope::{Column, Relation};
+use super::scope::{Column, Relation, Scope};
 use super::{LowerError, LowerErrorKind, Lowering, Result, TableShape, blank};
 use crate::error::nearest;
 
@@ -122,9 +122,12 @@ impl Lowering<'_> {
         table: &ast::Table,
     ) -> Result<sql::TableFactor> {
         let bounds = self.bounds.take();
+        // What the query refers to outside of itself marks the level below this one as well.
+        self.scopes.push(Scope::default());
         let lowered = self.query(query);
+        let is_correlated = self.scopes.pop().is_some_and(|scope| scope.is_correlated);
         self.bounds = bounds;
-        let (query, output) = lowered?;
+        let (lowered, output) = lowered?;
         let alias = table
             .alias
             .as_ref()
@@ -135,7 +138,17 @@ impl Lowering<'_> {
             columns: renamed(output, names),
             ..Relation::default()
         };
-        self.windowed(blank::derived(query, alias, table.is_lateral), relation, table.span)
+        if let (true, Some(bounds)) = (is_correlated && table.is_lateral, &self.bounds)
+            && passes_sessions(&relation.columns, bounds.is_default())
+        {
+            // The default window holds within the query already, unless that has one of its own.
+            if !bounds.is_default() || has_window(query) {
+                return Err(LowerError::new(LowerErrorKind::LateralWindow, table.span));
+            }
+            self.add_relation(relation, table.span)?;
+            return Ok(blank::derived(lowered, alias, table.is_lateral));
+        }
+        self.windowed(blank::derived(lowered, alias, table.is_lateral), relation, table.span)
     }
 
     /// Filters a query by the time window if it passes sessions through.
@@ -242,6 +255,14 @@ impl Lowering<'_> {
         let candidates = nearest(&name, names.iter().map(String::as_str));
         let has_tables = !names.is_empty();
         LowerError::new(LowerErrorKind::UnknownTable { has_tables, name, candidates }, span)
+    }
+}
+
+/// Returns whether a query may have a window of its own.
+fn has_window(query: &ast::Query) -> bool {
+    match &query.body.kind {
+        ast::SetExprKind::Select(select) => select.time_window.is_some(),
+        _ => true,
     }
 }
 

@@ -197,6 +197,36 @@ fn a_window_is_recognised() {
 }
 
 #[test]
+fn operators_of_sessions_with_constants_are_windows() {
+    let call = |name: &str, args: Vec<Expr>| {
+        let functions = functions::scalar_functions();
+        functions.into_iter().find(|function| function.name() == name).unwrap().call(args)
+    };
+    let none = || lit(ScalarValue::TimestampMicrosecond(None, Some("UTC".into())));
+    let own = || vec![col("start"), col("end")];
+    let after = |others: Vec<Expr>| [own(), others].concat();
+    let before = |others: Vec<Expr>| [others, own()].concat();
+    let at_ten =
+        r#"{"op":"open_during","since":"1970-01-01T00:00:10Z","until":"1970-01-01T00:00:10Z"} [0]"#;
+    let to_twenty = r#"{"op":"open_during","since":"1970-01-01T00:00:10Z","until":"1970-01-01T00:00:20Z"} [0] superset"#;
+    let since_ten = r#"{"op":"open_during","since":"1970-01-01T00:00:10Z"} [0] superset"#;
+    assert_eq!(sent(&[call("lifetime_contains", after(vec![at(10)]))]), at_ten);
+    for name in ["lifetimes_overlap", "lifetime_contains"] {
+        assert_eq!(sent(&[call(name, before(vec![at(10), at(20)]))]), to_twenty);
+        assert_eq!(sent(&[call(name, before(vec![at(10), none()]))]), since_ten);
+        assert_eq!(sent(&[call(name, before(vec![at(20), at(10)]))]), "", "nothing is in it");
+        assert_eq!(sent(&[call(name, after(vec![none(), at(10)]))]), "");
+        assert_eq!(sent(&[call(name, after(vec![at(10), col("end")]))]), "");
+    }
+    assert_eq!(sent(&[call("lifetimes_overlap", after(vec![at(10), at(20)]))]), to_twenty);
+    // Who is there all the time is there at its begin.
+    assert_eq!(
+        sent(&[call("lifetime_contains", after(vec![at(10), at(20)]))]),
+        format!("{at_ten} superset")
+    );
+}
+
+#[test]
 fn a_constant_column_is_not_sent() {
     assert_eq!(sent(&[col("connection").eq(lit("vpn"))]), "");
 }

@@ -65,9 +65,7 @@ pub(super) fn window(expr: &Expr, time: &TimeColumns) -> Option<(Filter, bool)> 
     let Window { since, until, is_superset, .. } = window;
     let text = |micros: Option<i64>| match micros {
         None => Some(None),
-        Some(micros) => {
-            Some(Some(format_instant(DateTime::from_timestamp_micros(micros)?)))
-        }
+        Some(micros) => Some(Some(format_instant(DateTime::from_timestamp_micros(micros)?))),
     };
     let (since, until) = (text(since)?, text(until)?);
     (since.is_some() || until.is_some())
@@ -104,8 +102,11 @@ impl<'e> Window<'e> {
             // lies within, is there at some time. Sessions that end before they begin are empty.
             (LIFETIMES_OVERLAP | LIFETIME_CONTAINS, [start, end, since, until]) => {
                 let is_first_known = micros(since).is_none();
-                let (session, known) =
-                    if is_first_known { ([since, until], [start, end]) } else { ([start, end], [since, until]) };
+                let (session, known) = if is_first_known {
+                    ([since, until], [start, end])
+                } else {
+                    ([start, end], [since, until])
+                };
                 let (since, until) = (Some(micros(known[0])??), micros(known[1])?);
                 if until.is_some_and(|until| Some(until) < since) {
                     return None;

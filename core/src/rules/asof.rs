@@ -4,6 +4,7 @@
 //! filters below it, so that they reach providers: those on the left side, and those on equal keys.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -11,11 +12,10 @@ use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{Column, DataFusionError, ExprSchema as _, JoinType, Result};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable as _, Filter, Join, LogicalPlan, Operator,
-    binary_expr,
+    Expr, ExprSchemable as _, Filter, Join, LogicalPlan, Operator, binary_expr,
 };
 use datafusion::optimizer::optimizer::ApplyOrder;
-use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{AnalyzerRule, Optimizer, OptimizerConfig, OptimizerRule};
 use sessionql_grammar::ast::Span;
 
 use crate::asof::{AsofJoin, AsofMatching, Sides};
@@ -46,10 +46,9 @@ impl AnalyzerRule for AsofJoins {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let made = plan.transform_up_with_subqueries(|plan| {
             let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
-            let conditions: Option<Vec<AsofCondition>> = join
-                .filter
-                .as_ref()
-                .and_then(|filter| split_conjunction(filter).into_iter().map(AsofCondition::of).collect());
+            let conditions: Option<Vec<AsofCondition>> = join.filter.as_ref().and_then(|filter| {
+                split_conjunction(filter).into_iter().map(AsofCondition::of).collect()
+            });
             match conditions {
                 Some(conditions) => asof_join(join, conditions).map(Transformed::yes),
                 None => Ok(Transformed::no(plan)),
@@ -66,15 +65,15 @@ fn asof_join(join: &Join, conditions: Vec<AsofCondition>) -> Result<LogicalPlan>
     let mut tie = None;
     for condition in conditions {
         let AsofCondition { left: one, op, right: other, span } = condition;
-        let problem = |message: String| {
-            DataFusionError::External(Box::new(AsofProblem { message, span }))
-        };
+        let problem =
+            |message: String| DataFusionError::External(Box::new(AsofProblem { message, span }));
         if [&one, &other].into_iter().any(|operand| has_query(operand)) {
             let message = "a query in a condition of ASOF JOIN is not supported yet";
             return Err(problem(message.to_owned()));
         }
         let Some(sides) = Sides::of(&one, op, &other, left, right) else {
-            let message = "ASOF JOIN compares something of its left side with something of its right one";
+            let message =
+                "ASOF JOIN compares something of its left side with something of its right one";
             return Err(problem(message.to_owned()));
         };
         if op == Operator::Eq {
@@ -125,6 +124,17 @@ fn has_query(expr: &Expr) -> bool {
 /// The rule that moves filters below the node.
 #[derive(Debug)]
 pub(crate) struct AsofFilters;
+
+impl AsofFilters {
+    /// Returns the engine's rules with this one in its place: before columns that nobody needs are
+    /// projected away, between the filter and the node.
+    pub(crate) fn among_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+        let mut rules = Optimizer::new().rules;
+        let after = rules.iter().position(|rule| rule.name() == "push_down_filter");
+        rules.insert(after.map_or(0, |place| place + 1), Arc::new(Self));
+        rules
+    }
+}
 
 impl OptimizerRule for AsofFilters {
     fn name(&self) -> &str {

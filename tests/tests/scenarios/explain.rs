@@ -12,7 +12,7 @@ use sessionql_tests::oam::OamWorld;
 use sessionql_tests::{Answer, BEGIN, World, engine, instant, run};
 
 /// What is explained in the golden text, each for one thing that it shows.
-const EXPLAINED: [&str; 22] = [
+const EXPLAINED: [&str; 24] = [
     "SELECT user, start FROM openvpn WHERE status = 'ACTIVE'",
     "SELECT id FROM openvpn WHERE status IN ('ACTIVE', 'FAILED') AND start >= now() - 24h",
     "SELECT id FROM openvpn WHERE user = 'ann' AND duration > 1h30m AND provider = 'openvpn'",
@@ -31,6 +31,8 @@ const EXPLAINED: [&str; 22] = [
     "SELECT a.user, b.id FROM openvpn a JOIN branch b ON a.user = b.user AND a.start < b.start WHERE b.status = 'ACTIVE'",
     "SELECT a.id FROM openvpn a LEFT JOIN openvpn b ON a.client_ip = b.client_ip AND a.user <> b.user WHERE a.status = 'FAILED'",
     "WITH active AS (SELECT * FROM openvpn WHERE status = 'ACTIVE') SELECT user FROM active UNION SELECT user FROM branch WHERE user IN (SELECT user FROM active)",
+    "SELECT a.user, overlap(a, b) FROM openvpn a JOIN branch b ON a.user = b.user AND a OVERLAPS b WHERE a CONTAINS '2026-03-15 11:00' AND NOT b CONTAINS now()",
+    "SELECT f.id, v.id FROM openvpn f ASOF LEFT JOIN branch v ON v.user = f.user AND v.start < f.start WHERE f.status = 'FAILED'",
     "SELECT id FROM openvpn WHERE false",
     "SELECT id FROM openvpn WHERE status = 'ACTIVE' AND status = 'FAILED'",
     "SELECT id FROM openvpn LIMIT 0",

@@ -5,8 +5,8 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::{
-    Text, Writer, binary, call, case, cast, in_list, like, not, of_lifetimes,
-    operator_of_function, tested,
+    Text, Writer, binary, call, case, cast, in_list, like, not, of_lifetimes, operator_of_function,
+    tested,
 };
 use crate::functions::{IsOneOf, OPEN_DURING};
 

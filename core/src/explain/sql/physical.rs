@@ -11,8 +11,8 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
 use super::{
-    Text, Writer, binary, call, case, cast, in_list, like, not, of_lifetimes,
-    operator_of_function, tested,
+    Text, Writer, binary, call, case, cast, in_list, like, not, of_lifetimes, operator_of_function,
+    tested,
 };
 use crate::functions::{IsOneOf, OPEN_DURING};
 

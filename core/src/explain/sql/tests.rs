@@ -87,3 +87,28 @@ fn names_of_the_engine_read_as_sql() {
     let careful = Writer::new(Tz::UTC, BTreeSet::from(["id".to_owned()]));
     assert_eq!(careful.name("t.id = Utf8(\"s1\")"), "id = ***");
 }
+
+#[test]
+fn operators_of_sessions_read_as_they_are_written() {
+    let function = |name: &str| {
+        let functions = crate::functions::scalar_functions();
+        functions.into_iter().find(|function| function.name() == name).unwrap()
+    };
+    let own = || vec![col("start"), col("end")];
+    let with = |others: Vec<Expr>| [own(), others].concat();
+    let overlaps = function("lifetimes_overlap");
+    assert_eq!(
+        sql(&!overlaps.call(with(vec![at(NOON), lit(ScalarValue::Null)]))),
+        "NOT (start, end) OVERLAPS ('2026-03-14 12:00', NULL)"
+    );
+    let contains = function("lifetime_contains");
+    assert_eq!(sql(&contains.call(with(own()))), "(start, end) CONTAINS (start, end)");
+    assert_eq!(
+        sql(&contains.call(with(vec![at(NOON)])).is_null()),
+        "((start, end) CONTAINS '2026-03-14 12:00') IS NULL"
+    );
+    assert_eq!(
+        sql(&function("overlap").call([with(own()), vec![at(NOON)]].concat()).gt(lit(1))),
+        "overlap((start, end), (start, end)) > 1"
+    );
+}

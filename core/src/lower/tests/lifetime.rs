@@ -68,10 +68,7 @@ fn what_is_no_session_is_an_error() {
         "CONTAINS needs a session: `start` is no table in FROM",
         "start",
     );
-    assert_eq!(
-        error.hint().as_deref(),
-        Some("the column is written with its table, or `(start)`")
-    );
+    assert_eq!(error.hint().as_deref(), Some("the column is written with its table, or `(start)`"));
     check_error(
         "SELECT 1 FROM users u, vpn WHERE u OVERLAPS vpn",
         "OVERLAPS needs a session: `u` has no column `start`",
