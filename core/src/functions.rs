@@ -23,9 +23,9 @@ pub(crate) use read_instant::read_instant;
 /// The name of the function that a time window is lowered to.
 pub(crate) const OPEN_DURING: &str = "open_during";
 
-/// Tells whether a function is one that only lowering writes.
+/// Tells whether a function is one that queries cannot name.
 pub(crate) fn is_internal(name: &str) -> bool {
-    [OPEN_DURING, LIFETIMES_OVERLAP, LIFETIME_CONTAINS, ASOF_CONDITION].contains(&name)
+    [LIFETIMES_OVERLAP, LIFETIME_CONTAINS, ASOF_CONDITION].contains(&name)
 }
 
 /// Returns the functions to register.
