@@ -67,7 +67,7 @@ fn asof_join(join: &Join, conditions: Vec<AsofCondition>) -> Result<LogicalPlan>
         let AsofCondition { left: one, op, right: other, span } = condition;
         let problem =
             |message: String| DataFusionError::External(Box::new(AsofProblem { message, span }));
-        if [&one, &other].into_iter().any(|operand| has_query(operand)) {
+        if [&one, &other].into_iter().any(has_query) {
             let message = "a query in a condition of ASOF JOIN is not supported yet";
             return Err(problem(message.to_owned()));
         }
