@@ -12,6 +12,7 @@ mod plan;
 mod settings;
 pub(crate) mod words;
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound as _, Utc};
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use sessionql_grammar::ast::{Query, ShowKind, Statement, StatementKind};
+use sessionql_grammar::ast::{Expr, Query, ShowKind, Statement, StatementKind};
 use tokio::runtime::Runtime;
 
 use crate::catalog::StatementTables;
@@ -27,6 +28,7 @@ use crate::config::{Config, Secrets};
 use crate::error::Error;
 use crate::http::RequestBudget;
 use crate::lookup::KeyLimits;
+use crate::parameters::{self, Moment, Parameters};
 use crate::plugin::PluginPath;
 use crate::statement::StatementContext;
 pub use connections::Connections;
@@ -80,6 +82,8 @@ pub struct ExecuteOptions {
     pub timeout: Option<Duration>,
     /// How many data requests the statement may send.
     pub max_requests: Option<u64>,
+    /// The values of parameters; those of `SET $name` count more.
+    pub parameters: Parameters,
 }
 
 /// Runs statements over the connections of a configuration.
@@ -140,18 +144,35 @@ impl Engine {
         statement: &Statement,
         options: &ExecuteOptions,
     ) -> Result<Outcome, Error> {
+        // One look at the clock, so that `$now` and `now()` are the same instant.
+        let clock = options.clock.unwrap_or_else(|| self.clock());
+        let options = &ExecuteOptions { clock: Some(clock), ..options.clone() };
         match &statement.kind {
-            StatementKind::Query(query) => self.ask(text, query, Purpose::Rows, options).await,
+            StatementKind::Query(query) => {
+                let constants = self.bind(text, statement, options)?;
+                self.ask(text, query, constants, Purpose::Rows, options).await
+            }
             StatementKind::Explain { analyze, query } => {
                 let purpose = if *analyze { Purpose::Analysis } else { Purpose::Explanation };
-                self.ask(text, query, purpose, options).await
+                let constants = self.bind(text, statement, options)?;
+                self.ask(text, query, constants, purpose, options).await
             }
             StatementKind::Describe(name) => {
                 let context = Arc::new(self.context(options)?);
                 let tables = StatementTables::new(&self.shared.connections, context);
                 listing::describe(&tables, name)
             }
+            StatementKind::Show(ShowKind::Parameters) => {
+                let moment = self.moment(options);
+                let given = self.given(options);
+                listing::parameters(parameters::listed(text, &given, moment)?)
+            }
             StatementKind::Show(kind) => self.show(kind),
+            StatementKind::SetParameter { name, value } => {
+                parameters::check_set(&name.value, value, name.span, self.moment(options))?;
+                self.settings().parameters.set(&name.value, value);
+                Ok(Outcome::empty())
+            }
             StatementKind::Set { name, value } => {
                 self.settings().set(name, value)?;
                 Ok(Outcome::empty())
@@ -174,11 +195,52 @@ impl Engine {
         (self.shared.options.clock)()
     }
 
+    /// Checks the parameters of a whole text before any of its statements runs. Returns the names
+    /// that it knows.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`], with everything that is wrong.
+    pub fn check_parameters(
+        &self,
+        text: &str,
+        statements: &[Statement],
+        options: &ExecuteOptions,
+    ) -> Result<BTreeSet<String>, Error> {
+        parameters::check(text, statements, &self.given(options), self.moment(options))
+    }
+
+    fn given(&self, options: &ExecuteOptions) -> Parameters {
+        let mut given = options.parameters.clone();
+        given.extend(&self.settings().parameters);
+        given
+    }
+
+    fn moment(&self, options: &ExecuteOptions) -> Moment {
+        let now = options.now.or(options.clock).unwrap_or_else(|| self.clock()).trunc_subsecs(6);
+        let settings = self.settings();
+        let (time_zone, since, until) = (settings.time_zone, settings.since, settings.until);
+        Moment { now, time_zone, since, until }
+    }
+
+    /// Returns the constants of the parameters that a statement names.
+    fn bind(
+        &self,
+        text: &str,
+        statement: &Statement,
+        options: &ExecuteOptions,
+    ) -> Result<HashMap<String, Expr>, Error> {
+        if !statement.span.of(text).contains(['$', '{']) {
+            return Ok(HashMap::new());
+        }
+        parameters::bind(text, statement, &self.given(options), self.moment(options))
+    }
+
     /// Plans a query and does with it what it is planned for.
     async fn ask(
         &self,
         text: &str,
         query: &Query,
+        constants: HashMap<String, Expr>,
         purpose: Purpose,
         options: &ExecuteOptions,
     ) -> Result<Outcome, Error> {
@@ -191,7 +253,7 @@ impl Engine {
         // Planning looks through local tables; who stops waiting ends that too.
         let unless_planned = context.cancel.clone().drop_guard();
         let on_big_stack = async move {
-            let prepared = plan::prepare(&shared, &context, &text, &query).await?;
+            let prepared = plan::prepare(&shared, &context, &text, &query, constants).await?;
             let limit_bytes = shared.memory_limit_bytes;
             match purpose {
                 Purpose::Rows => outcome::run(prepared, &context, timeout, limit_bytes),
@@ -215,7 +277,7 @@ impl Engine {
             ShowKind::Plugins => listing::plugins(&self.shared.connections),
             ShowKind::Tables => listing::tables(&self.shared.connections),
             ShowKind::Functions => listing::functions(&self.shared.state),
-            ShowKind::Parameters => listing::parameters(),
+            ShowKind::Parameters => listing::parameters(Vec::new()),
             ShowKind::Setting(name) => {
                 let value = self.settings().get(name)?;
                 listing::setting(&name.normalized(), &value)

@@ -10,6 +10,7 @@ use sessionql_grammar::ast::Span;
 use sessionql_plugin_abi::{Reason, WireError};
 
 use crate::lower::LowerError;
+use crate::parameters::Problem;
 
 /// The error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,12 @@ pub enum Error {
         span: Option<Span>,
         /// What to do.
         hint: Option<String>,
+    },
+    /// Parameters are missing, of the wrong type or declared wrongly: all that is wrong at once.
+    #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Parameters {
+        /// What is wrong, at least one thing.
+        problems: Vec<Problem>,
     },
     /// The configuration is wrong.
     #[error("{0}")]
@@ -181,6 +188,7 @@ impl Error {
             Self::Syntax(_)
             | Self::Lower(_)
             | Self::Query { .. }
+            | Self::Parameters { .. }
             | Self::Config(_)
             | Self::File { .. } => Class::Input,
             Self::Plugin { .. } => Class::Plugin,
@@ -204,6 +212,7 @@ impl Error {
             Self::Syntax(error) => Some(error.span),
             Self::Lower(error) => Some(error.span),
             Self::Query { span, .. } => *span,
+            Self::Parameters { problems } => problems.first().and_then(|problem| problem.span),
             _ => None,
         }
     }
@@ -213,6 +222,9 @@ impl Error {
         match self {
             Self::Syntax(error) => error.hint(),
             Self::Lower(error) => error.hint(),
+            Self::Parameters { problems } => {
+                problems.first().and_then(|problem| problem.hint.clone())
+            }
             Self::Config(error) => error.hint.clone(),
             Self::Query { hint, .. } | Self::Plugin { hint, .. } | Self::File { hint, .. } => {
                 hint.clone()

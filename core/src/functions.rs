@@ -1,39 +1,54 @@
 //! The functions and operators that the language has beside the engine's own.
+//! `described` says what people read of them; what has no description there is not called by name.
 
 mod asof_condition;
+mod coverage;
+mod described;
+mod duration_aggregates;
 mod duration_math;
+mod ip;
 mod is_one_of;
 mod lifetimes;
+mod network;
 mod open_during;
 mod read_instant;
+mod time_bucket;
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(crate) use asof_condition::{ASOF_CONDITION, AsofCondition};
-pub(crate) use duration_math::seconds;
+pub(crate) use described::{DESCRIBED, INTERNAL};
+pub(crate) use duration_math::{MonthsWithDuration, seconds};
 pub(crate) use is_one_of::{IsOneOf, is_one_of};
 pub(crate) use lifetimes::{
     LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START, is_of_lifetimes,
 };
+pub(crate) use network::Network;
 pub(crate) use read_instant::read_instant;
 
 /// The name of the function that a time window is lowered to.
 pub(crate) const OPEN_DURING: &str = "open_during";
 
-/// Tells whether a function is one that queries cannot name.
-pub(crate) fn is_internal(name: &str) -> bool {
-    [LIFETIMES_OVERLAP, LIFETIME_CONTAINS, ASOF_CONDITION].contains(&name)
-}
-
-/// Returns the functions to register.
+/// Returns the functions of one row to register.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    let mut functions = vec![Arc::new(ScalarUDF::from(open_during::OpenDuring::new()))];
+    let mut functions = vec![
+        Arc::new(ScalarUDF::from(open_during::OpenDuring::new())),
+        Arc::new(ScalarUDF::from(time_bucket::TimeBucket::new())),
+    ];
+    functions.extend(ip::functions());
     functions.extend(duration_math::functions());
     functions.extend(lifetimes::functions());
     functions.push(Arc::new(ScalarUDF::from(asof_condition::AsofConditionFunction::new())));
+    functions
+}
+
+/// Returns the functions of many rows to register; some take the place of the engine's own.
+pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    let mut functions = coverage::functions();
+    functions.extend(duration_aggregates::functions());
     functions
 }
 

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod http;
 pub mod instant;
 pub mod lower;
+pub mod parameters;
 pub mod plugin;
 
 mod asof;
@@ -34,4 +35,5 @@ pub use engine::{Engine, EngineOptions, ExecuteOptions, Outcome, Warning};
 pub use error::Error;
 pub use explain::Explanation;
 pub use lookup::KeyLimits;
+pub use parameters::Parameters;
 pub use sessionql_plugin_abi::Reason;

@@ -1,11 +1,12 @@
 //! Our own rules for the engine's planner.
 //! `asof` makes ASOF JOINs of what lowering wrote, and moves filters below them.
 //! `time_literals`, `query_zone`, `duration_seconds` and `value_lists` change expressions before the
-//! optimizer sees them; `bind_join` changes joins of the physical plan; `monotone` reads the
-//! finished plan.
+//! optimizer sees them, and `calendar_intervals` refuses some; `bind_join` changes joins of the
+//! physical plan; `monotone` reads the finished plan.
 
 mod asof;
 mod bind_join;
+mod calendar_intervals;
 mod duration_seconds;
 mod monotone;
 mod query_zone;
@@ -20,6 +21,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 
 pub(crate) use asof::{AsofFilters, AsofJoins, AsofProblem};
 pub(crate) use bind_join::BindJoins;
+pub(crate) use calendar_intervals::CalendarIntervals;
 pub(crate) use duration_seconds::DurationSeconds;
 pub(crate) use monotone::scans_that_may_turn_wrong;
 pub(crate) use query_zone::QueryZone;

@@ -8,12 +8,16 @@ pub use crate::position::Span;
 
 mod call;
 mod expr;
+mod parameter;
 mod query;
 pub mod walk;
+mod walk_mut;
 
 pub use call::*;
 pub use expr::*;
+pub use parameter::*;
 pub use query::*;
+pub use walk_mut::{walk_query_mut, walk_statement_mut};
 
 /// One statement of a script.
 #[derive(Clone, PartialEq)]
@@ -45,6 +49,13 @@ pub enum StatementKind {
         /// The setting.
         name: Ident,
         /// Its new value, not evaluated; a bare word such as `off` is a column here.
+        value: Expr,
+    },
+    /// `SET $name = value`.
+    SetParameter {
+        /// The parameter; the name is without the dollar, the span with it.
+        name: Ident,
+        /// Its value, not evaluated.
         value: Expr,
     },
 }

@@ -124,7 +124,6 @@ fn check_token(text: &str, token: Token) -> Result<(), ParseError> {
         TokenKind::Symbol(character) if !"=<>!+-*/%|~,.:".contains(character) => {
             (ParseErrorKind::UnexpectedCharacter { character }, character.len_utf8())
         }
-        TokenKind::Open('{') => (ParseErrorKind::UnexpectedCharacter { character: '{' }, 1),
         _ => return Ok(()),
     };
     Err(ParseError::new(kind, Span::new(token.span.start, token.span.start + length)))
@@ -178,6 +177,7 @@ fn close(open: &mut Vec<Open>, found: char, span: Span) -> Result<(), ParseError
     let expected = match open.pop().map(|open| open.bracket) {
         Some('(') => ')',
         Some('[') => ']',
+        Some('{') => '}',
         _ => return Err(ParseError::new(ParseErrorKind::Unopened { found }, span)),
     };
     if expected == found {
@@ -193,6 +193,7 @@ fn check_closed(open: &mut Vec<Open>) -> Result<(), ParseError> {
         let what = match bracket {
             '(' => "`(`",
             '[' => "`[`",
+            '{' => "`{`",
             _ => continue,
         };
         return Err(ParseError::new(ParseErrorKind::Unclosed { what }, span));

@@ -165,6 +165,24 @@ pub enum ParseErrorKind {
         /// The limit with its unit.
         limit: &'static str,
     },
+    /// A type that parameters do not have.
+    #[error("no parameter type `{found}`")]
+    UnknownParameterType {
+        /// The type as written.
+        found: String,
+    },
+    /// A parameter that a header declares again.
+    #[error("parameter `{name}` is declared twice")]
+    RepeatedParameter {
+        /// Its name.
+        name: String,
+    },
+    /// A header of a later version.
+    #[error("version `{found}` of the header is not known")]
+    HeaderVersion {
+        /// The version as written.
+        found: String,
+    },
     /// The grammar and its reader disagree, which is our mistake.
     #[error("internal error: cannot read this part of the query")]
     Internal,
@@ -204,6 +222,10 @@ impl ParseError {
                 "`||` joins texts; write OR between conditions".to_owned()
             }
             Kind::ChainedComparison { .. } => "write `a < b AND b < c`".to_owned(),
+            Kind::UnknownParameterType { .. } => {
+                "types are text, int, float, bool, timestamp, interval and cidr, and lists such as text[]".to_owned()
+            }
+            Kind::HeaderVersion { .. } => "write `-- sessionql: 1`".to_owned(),
             _ => return None,
         })
     }

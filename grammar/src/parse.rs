@@ -10,6 +10,7 @@ use pest::Parser as _;
 use crate::ast::{Expr, Ident, ObjectName, ShowKind, Span, Statement, StatementKind};
 use crate::check::{Checked, check};
 use crate::error::{ParseError, ParseErrorKind};
+use crate::header::header;
 use crate::scan::{MAX_LINKS, MAX_LIST_ITEMS, MAX_NESTING, Token};
 
 mod call;
@@ -50,8 +51,15 @@ const STACK_BYTES: usize = 16 << 20;
 /// # Errors
 ///
 /// The first mistake of the script, with its place; nothing is returned for the statements before
-/// it.
+/// it. A header that declares parameters wrongly is one.
 pub fn parse(text: &str) -> std::result::Result<Vec<Statement>, ParseError> {
+    let statements = statements(text)?;
+    header(text)?;
+    Ok(statements)
+}
+
+/// Parses the statements of a script, whatever its header says.
+pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     let Checked { tokens, n_levels } = check(text)?;
     if n_levels <= MAX_LEVELS_HERE {
         return build(text, &tokens);
@@ -114,10 +122,18 @@ impl<'t> Builder<'t> {
                 StatementKind::Show(show_kind(self.ident(required(name, span)?)?))
             }
             _ => {
-                let name = children.find(|child| child.as_rule() == Rule::any_name);
-                let name = self.ident(required(name, span)?)?;
+                let name = children
+                    .find(|child| matches!(child.as_rule(), Rule::any_name | Rule::parameter));
+                let name = required(name, span)?;
+                let is_parameter = name.as_rule() == Rule::parameter;
+                let (place, mut name) = (self.span(&name), self.ident(name)?);
                 let value = self.expr(required(children.next_back(), span)?)?;
-                StatementKind::Set { name, value }
+                if is_parameter {
+                    name.span = place;
+                    StatementKind::SetParameter { name, value }
+                } else {
+                    StatementKind::Set { name, value }
+                }
             }
         };
         Ok(Statement { kind, span })

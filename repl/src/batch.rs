@@ -2,8 +2,10 @@
 //! In: parsed scripts. Out: rows on stdout or in a file, and the worst exit of all statements. The
 //! first failure stops; a gap or an expectation that does not hold is a result, and does not.
 
+use std::collections::BTreeSet;
 use std::io::{self, Seek as _, Write as _};
 
+use sessionql_core::parameters;
 use sessionql_grammar::ast::Statement;
 
 use crate::cli::Arguments;
@@ -27,6 +29,9 @@ pub(crate) fn run(
     scripts: &[(Script, Vec<Statement>)],
     arguments: &Arguments,
 ) -> Result<Exit, Refusal> {
+    if let Some(exit) = check_parameters(runner, scripts) {
+        return Ok(exit);
+    }
     let mut output = match &arguments.output {
         Some(file) => Output::file(file)?,
         None => Output::stdout(),
@@ -37,6 +42,35 @@ pub(crate) fn run(
         Err(trouble) if trouble.is_closed_pipe() => exit,
         Err(trouble) => exit.max(runner.report(&trouble, &Script::default())),
     })
+}
+
+/// Tells everything that is wrong with the parameters of all scripts, before the first statement runs.
+fn check_parameters(runner: &Runner, scripts: &[(Script, Vec<Statement>)]) -> Option<Exit> {
+    let options = runner.options();
+    let mut known = Some(BTreeSet::new());
+    let mut reports = Vec::new();
+    for (script, statements) in scripts {
+        match runner.engine().check_parameters(&script.text, statements, &options) {
+            Ok(names) => known = known.map(|known| &known | &names),
+            Err(error) => {
+                reports.extend(Report::errors(&error, Some(script)));
+                // The names are known whatever is wrong with the values, but not if it is the
+                // declarations that are wrong.
+                let declared = parameters::declared(&script.text, statements).ok();
+                known = known.zip(declared).map(|(mut known, declared)| {
+                    known.extend(declared.into_iter().map(|parameter| parameter.name));
+                    known
+                });
+            }
+        }
+    }
+    let unknown = known.map(|known| parameters::unknown(&options.parameters, &known));
+    let unknown = unknown.unwrap_or_default();
+    reports.extend(unknown.iter().map(|problem| Report::problem(problem, None)));
+    for report in &reports {
+        runner.reporter().show(report);
+    }
+    (!reports.is_empty()).then_some(Exit::Input)
 }
 
 fn run_statements(

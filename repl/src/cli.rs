@@ -54,6 +54,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
+    /// Give a parameter of the query a value; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) parameters: Vec<(String, String)>,
+
+    /// Give parameters the values of this TOML file; --param counts more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params_file: Option<PathBuf>,
+
+    /// Print the parameters of the queries as JSON, and run nothing
+    #[arg(long)]
+    pub(crate) describe_params: bool,
+
     /// Only sessions open at or after this time, or this long ago
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
@@ -205,12 +218,25 @@ impl Arguments {
             ("--expect", self.expect.is_some()),
             ("--require-complete", self.require_complete),
             ("--allow-partial", self.allow_partial),
+            ("--describe-params", self.describe_params),
         ];
         match given.into_iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
             Some((option, _)) => Err(Refusal::new(format!("`{option}` needs a query"))
                 .with_hint("give one with `-c`, `-f` or on standard input")),
         }
+    }
+}
+
+fn parse_parameter(text: &str) -> Result<(String, String), Refusal> {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    match text.split_once('=') {
+        Some((name, value)) if is_name(name) => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Refusal::new(format!("`{text}` is not a parameter with its value"))
+            .with_hint("write `--param name=value`")),
     }
 }
 
@@ -308,6 +334,10 @@ mod tests {
                 "`--expect`: `rows` is not an expectation | expectations are `empty`, `nonempty` or such as `rows <= 10`",
             ),
             (&["--max-requests", "many"], "`--max-requests`: `many` is not a whole number"),
+            (
+                &["--param", "who"],
+                "`--param`: `who` is not a parameter with its value | write `--param name=value`",
+            ),
             (
                 &["--require-complete", "--allow-partial"],
                 "`--require-complete` does not combine with `--allow-partial`",

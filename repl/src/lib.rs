@@ -11,6 +11,7 @@ mod environment;
 mod exit;
 mod expect;
 mod output;
+mod parameters;
 mod render;
 mod report;
 mod run;
@@ -110,6 +111,10 @@ fn start(arguments: Arguments, reporter: Reporter) -> Result<Exit, Failure> {
     }
     // Before signals are watched: waiting for standard input ends as it would elsewhere.
     let scripts = if is_interactive { Vec::new() } else { read_scripts(&arguments)? };
+    if arguments.describe_params {
+        return Ok(parameters::describe(&scripts, reporter));
+    }
+    let given = parameters::given(&arguments)?;
     let mut config = load_config(&arguments)?;
     if let Some(zone) = arguments.time_zone {
         config.settings.time_zone = zone;
@@ -117,7 +122,7 @@ fn start(arguments: Arguments, reporter: Reporter) -> Result<Exit, Failure> {
     let times = TimeOptions::read(&arguments, config.settings.time_zone)?;
     let config_file = config.file.clone();
     let engine = Engine::new(config, engine_options(&arguments))?;
-    let runner = Runner::new(engine, &arguments, times, reporter, is_interactive)?;
+    let runner = Runner::new(engine, &arguments, (times, given), reporter, is_interactive)?;
     if is_interactive {
         Ok(shell::run(&runner, config_file.as_deref()))
     } else {

@@ -7,6 +7,7 @@ mod excerpt;
 use std::io::{IsTerminal as _, Write as _};
 
 use sessionql_core::display::escape_controls;
+use sessionql_core::parameters::Problem;
 use sessionql_core::{Error, Warning};
 use sessionql_grammar::Span;
 
@@ -74,6 +75,22 @@ impl Report {
     pub(crate) fn error(error: &Error, script: Option<&Script>) -> Self {
         let place = script.cloned().zip(error.span());
         Self { place, ..Self::new(Kind::Error, error.to_string()) }.with_hint(error.hint())
+    }
+
+    /// Returns the reports of an error: one for each thing that is wrong, where it tells them apart.
+    pub(crate) fn errors(error: &Error, script: Option<&Script>) -> Vec<Self> {
+        match error {
+            Error::Parameters { problems } => {
+                problems.iter().map(|problem| Self::problem(problem, script)).collect()
+            }
+            error => vec![Self::error(error, script)],
+        }
+    }
+
+    /// Returns the report of a parameter that is wrong.
+    pub(crate) fn problem(problem: &Problem, script: Option<&Script>) -> Self {
+        let place = script.cloned().zip(problem.span);
+        Self { place, ..Self::new(Kind::Error, &problem.message) }.with_hint(problem.hint.clone())
     }
 
     /// Returns the report of a warning about `script`.

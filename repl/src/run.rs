@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sessionql_core::completeness::{Completeness, Off};
-use sessionql_core::{Engine, Error, ExecuteOptions, Outcome, duration, instant};
+use sessionql_core::{Engine, Error, ExecuteOptions, Outcome, Parameters, duration, instant};
 use sessionql_grammar::ast::Statement;
 use tokio::runtime::Runtime;
 
@@ -109,6 +109,7 @@ pub(crate) struct Runner {
     times: TimeOptions,
     timeout: Option<Duration>,
     max_requests: Option<u64>,
+    parameters: Parameters,
     format: Format,
     footer: Footer,
     is_coloured: bool,
@@ -124,7 +125,7 @@ impl Runner {
     pub(crate) fn new(
         engine: Engine,
         arguments: &Arguments,
-        times: TimeOptions,
+        (times, parameters): (TimeOptions, Parameters),
         reporter: Reporter,
         is_interactive: bool,
     ) -> Result<Self, Error> {
@@ -144,6 +145,7 @@ impl Runner {
             times,
             timeout: arguments.timeout,
             max_requests: arguments.max_requests,
+            parameters,
             format: arguments.format.unwrap_or(default_format),
             footer: match (arguments.quiet, is_interactive) {
                 (true, _) => Footer::None,
@@ -236,12 +238,8 @@ impl Runner {
         ended.map(|()| summary)
     }
 
-    /// Starts a statement and tells what is to be said of the query itself.
-    async fn begin(
-        &self,
-        script: &Script,
-        statement: &Statement,
-    ) -> Result<Option<Outcome>, Trouble> {
+    /// Returns what holds for a statement that begins now, and sets the window of the run.
+    pub(crate) fn options(&self) -> ExecuteOptions {
         // One look at the clock: `AT now` asks for now, not for a moment ago.
         let clock = self.engine.clock();
         let now = self.times.now.unwrap_or(clock);
@@ -250,12 +248,22 @@ impl Runner {
             settings.since = self.times.since.map(|bound| bound.before(now));
             settings.until = self.times.until.map(|bound| bound.before(now));
         }
-        let options = ExecuteOptions {
+        ExecuteOptions {
             now: Some(now),
             clock: Some(clock),
             timeout: self.timeout,
             max_requests: self.max_requests,
-        };
+            parameters: self.parameters.clone(),
+        }
+    }
+
+    /// Starts a statement and tells what is to be said of the query itself.
+    async fn begin(
+        &self,
+        script: &Script,
+        statement: &Statement,
+    ) -> Result<Option<Outcome>, Trouble> {
+        let options = self.options();
         let outcome = tokio::select! {
             biased;
             stop = self.signals.stopped() => return Err(Trouble::Stopped(stop)),
@@ -292,11 +300,13 @@ impl Runner {
 
     /// Tells what ended a statement of `script`, and returns how that ends the program.
     pub(crate) fn report(&self, trouble: &Trouble, script: &Script) -> Exit {
-        let report = match trouble {
-            Trouble::Engine(error) => Report::error(error, Some(script)),
-            _ => Report::new(Kind::Error, trouble.to_string()),
+        let reports = match trouble {
+            Trouble::Engine(error) => Report::errors(error, Some(script)),
+            _ => vec![Report::new(Kind::Error, trouble.to_string())],
         };
-        self.reporter.show(&report);
+        for report in &reports {
+            self.reporter.show(report);
+        }
         match trouble {
             Trouble::Engine(error) => Exit::of(error, self.timeout.is_some()),
             Trouble::Stopped(stop) => Exit::from(*stop),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::Documentation;
 use sessionql_grammar::ast::ObjectName;
 use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io, TimeColumns};
 
@@ -12,7 +13,7 @@ use super::{Connections, Outcome};
 use crate::catalog::StatementTables;
 use crate::columns::{ColumnSource, TableColumn};
 use crate::error::{Error, did_you_mean, nearest};
-use crate::functions::is_internal;
+use crate::functions::{DESCRIBED, INTERNAL};
 use crate::lower::Tables as _;
 use crate::sessions;
 
@@ -188,25 +189,62 @@ pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
         .outcome()
 }
 
-/// Lists the functions.
+/// Lists the functions that can be called: our own, and the engine's as it describes them.
 pub(super) fn functions(state: &SessionState) -> Result<Outcome, Error> {
-    let mut rows: Vec<(String, &str)> = Vec::new();
-    rows.push(("now".to_owned(), "scalar"));
-    let scalars = state.scalar_functions().keys().filter(|name| !is_internal(name));
-    rows.extend(scalars.map(|name| (name.clone(), "scalar")));
-    rows.extend(state.aggregate_functions().keys().map(|name| (name.clone(), "aggregate")));
-    rows.extend(state.window_functions().keys().map(|name| (name.clone(), "window")));
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for own in DESCRIBED {
+        rows.push([own.name, own.kind, own.signature, own.doc].map(str::to_owned));
+    }
+    let mut add = |name: &String, kind: &str, documentation: Option<&Documentation>| {
+        let is_known = DESCRIBED.iter().any(|own| own.name == name);
+        if is_known || INTERNAL.contains(&name.as_str()) {
+            return;
+        }
+        let signature = documentation.map(|of| of.syntax_example.trim().to_owned());
+        let doc = documentation.map(|of| first_sentence(&of.description));
+        let signature = signature.unwrap_or_else(|| format!("{name}(…)"));
+        rows.push([name.clone(), kind.to_owned(), signature, doc.unwrap_or_default()]);
+    };
+    for (name, function) in state.scalar_functions() {
+        add(name, "scalar", function.documentation());
+    }
+    for (name, function) in state.aggregate_functions() {
+        add(name, "aggregate", function.documentation());
+    }
+    for (name, function) in state.window_functions() {
+        add(name, "window", function.documentation());
+    }
     rows.sort();
-    rows.dedup();
+    let column = |idx: usize| {
+        rows.iter().map(|row| Some(row[idx].clone()).filter(|text| !text.is_empty())).collect()
+    };
     Listing::default()
-        .text("function", rows.iter().map(|(name, _)| Some(name.clone())).collect())
-        .text("kind", rows.iter().map(|(_, kind)| Some((*kind).to_owned())).collect())
+        .text("function", column(0))
+        .text("kind", column(1))
+        .text("signature", column(2))
+        .text("doc", column(3))
         .outcome()
 }
 
-/// Lists the parameters; there are none yet.
-pub(super) fn parameters() -> Result<Outcome, Error> {
-    Listing::default().text("parameter", Vec::new()).text("value", Vec::new()).outcome()
+/// Returns the first sentence of a description, on one line.
+fn first_sentence(description: &str) -> String {
+    let paragraph = description.trim().split("\n\n").next().unwrap_or_default();
+    let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.find(". ") {
+        Some(end) => line[..=end].to_owned(),
+        None => line,
+    }
+}
+
+/// Lists the parameters: name, type, value and doc of each.
+pub(super) fn parameters(rows: Vec<[Option<String>; 4]>) -> Result<Outcome, Error> {
+    let column = |idx: usize| rows.iter().map(|row| row[idx].clone()).collect();
+    Listing::default()
+        .text("parameter", column(0))
+        .text("type", column(1))
+        .text("value", column(2))
+        .text("doc", column(3))
+        .outcome()
 }
 
 /// Tells the value of a setting.

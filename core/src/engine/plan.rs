@@ -12,7 +12,7 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
-use sessionql_grammar::ast::{Query, Span};
+use sessionql_grammar::ast::{Expr, Query, Span};
 
 use super::blame::{Search, Trial};
 use super::phrases::{Said, rephrase};
@@ -21,11 +21,11 @@ use super::{EngineOptions, Shared, Warning};
 use crate::asof::AsofPlanner;
 use crate::catalog::StatementTables;
 use crate::error::{Error, did_you_mean, nearest};
-use crate::functions;
+use crate::functions::{self, MonthsWithDuration};
 use crate::lower::{self, Lowered};
 use crate::rules::{
-    AsofFilters, AsofJoins, AsofProblem, BindJoins, DurationSeconds, NotATime, QueryZone,
-    TimeLiterals, ValueLists, scans_that_may_turn_wrong,
+    AsofFilters, AsofJoins, AsofProblem, BindJoins, CalendarIntervals, DurationSeconds, NotATime,
+    QueryZone, TimeLiterals, ValueLists, scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
 
@@ -80,6 +80,11 @@ pub(super) fn base_state(
             &mut state, function,
         );
     }
+    for function in functions::aggregate_functions() {
+        let _replaced = datafusion::logical_expr::registry::FunctionRegistry::register_udaf(
+            &mut state, function,
+        );
+    }
     let mut planners = functions::expr_planners();
     planners.extend(state.expr_planners().iter().cloned());
     SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build()
@@ -94,12 +99,13 @@ pub(super) async fn prepare(
     context: &Arc<StatementContext>,
     text: &str,
     query: &Query,
+    parameters: HashMap<String, Expr>,
 ) -> Result<Prepared, Error> {
-    match plan(shared, context, text, query).await {
+    match plan(shared, context, text, query, parameters.clone()).await {
         Err(Error::Query { message, span: None, hint }) => {
             let mut search = Search::new(text, query);
             while let Some(Trial { text, query }) = search.next_trial() {
-                match plan(shared, context, &text, &query).await {
+                match plan(shared, context, &text, &query, parameters.clone()).await {
                     Err(Error::Query { message: again, .. }) if again == message => {}
                     _ => search.clear(),
                 }
@@ -116,6 +122,7 @@ async fn plan(
     context: &Arc<StatementContext>,
     text: &str,
     query: &Query,
+    parameters: HashMap<String, Expr>,
 ) -> Result<Prepared, Error> {
     let settings =
         shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
@@ -129,15 +136,16 @@ async fn plan(
             time_zone: settings.time_zone,
             since: settings.since,
             until: settings.until,
-            parameters: HashMap::new(),
+            parameters,
             functions: &EngineFunctions(&shared.state),
         },
     );
     if let Some(failure) = tables.take_failure() {
         return Err(failure);
     }
-    let Lowered { statement, strings, warnings, .. } = lowered?;
-    let refused = |error: DataFusionError| planning_error(shared, context, text, &strings, error);
+    let Lowered { statement, strings, months, warnings } = lowered?;
+    let refused =
+        |error: DataFusionError| planning_error(shared, context, text, (&strings, &months), error);
     let catalogs = MemoryCatalogProviderList::new();
     let catalog = tables.catalog().map_err(refused)?;
     datafusion::catalog::CatalogProviderList::register_catalog(
@@ -148,8 +156,11 @@ async fn plan(
     let time_zone = settings.time_zone;
     // Literals first, while the types that they meet are still those of the query; casts after the
     // engine's coercion has made them.
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
-        vec![Arc::new(AsofJoins), Arc::new(TimeLiterals { time_zone })];
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(AsofJoins),
+        Arc::new(CalendarIntervals),
+        Arc::new(TimeLiterals { time_zone }),
+    ];
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(QueryZone { time_zone }));
     rules.push(Arc::new(DurationSeconds));
@@ -177,7 +188,8 @@ struct EngineFunctions<'a>(&'a SessionState);
 impl lower::Functions for EngineFunctions<'_> {
     fn has(&self, name: &str) -> bool {
         let state = self.0;
-        (state.scalar_functions().contains_key(name) && !functions::is_internal(name))
+        name == "unnest"
+            || state.scalar_functions().contains_key(name)
             || state.aggregate_functions().contains_key(name)
             || state.window_functions().contains_key(name)
     }
@@ -185,9 +197,12 @@ impl lower::Functions for EngineFunctions<'_> {
     fn names(&self) -> Vec<String> {
         let state = self.0;
         let scalars = state.scalar_functions().keys();
-        let scalars = scalars.filter(|name| !functions::is_internal(name));
         let names = scalars.chain(state.aggregate_functions().keys());
-        names.chain(state.window_functions().keys()).cloned().collect()
+        let names = names.chain(state.window_functions().keys()).map(String::as_str);
+        // Some of ours only lowering knows.
+        let ours = functions::DESCRIBED.iter().map(|function| function.name);
+        let is_internal = |name: &&str| functions::INTERNAL.contains(name);
+        names.filter(|name| !is_internal(name)).chain(ours).map(str::to_owned).collect()
     }
 }
 
@@ -196,7 +211,7 @@ fn planning_error(
     shared: &Shared,
     context: &StatementContext,
     text: &str,
-    strings: &HashMap<String, Vec<Span>>,
+    (strings, months): (&HashMap<String, Vec<Span>>, &[Span]),
     error: DataFusionError,
 ) -> Error {
     let failure = context.planning_failure.lock().ok().and_then(|mut failure| failure.take());
@@ -219,6 +234,12 @@ fn planning_error(
         && let Some(AsofProblem { message, span }) = external.downcast_ref::<AsofProblem>()
     {
         return Error::Query { message: message.clone(), span: Some(*span), hint: None };
+    }
+    if let DataFusionError::External(external) = root
+        && external.is::<MonthsWithDuration>()
+    {
+        let span = months.first().copied();
+        return Error::Query { message: external.to_string(), span, hint: None };
     }
     let Said { message, hint } = match root {
         DataFusionError::SchemaError(error, _) => match error.as_ref() {

@@ -6,6 +6,7 @@ use sessionql_grammar::ast::{Expr, ExprKind, Ident, Literal};
 
 use crate::config::{Settings, parse_time_zone};
 use crate::error::{Error, did_you_mean, nearest};
+use crate::parameters::Parameters;
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct RunSettings {
     pub since: Option<DateTime<Utc>>,
     /// The end of that window.
     pub until: Option<DateTime<Utc>>,
+    /// The values of `SET $name`.
+    pub(super) parameters: Parameters,
     memory_limit_bytes: usize,
 }
 
@@ -31,6 +34,7 @@ impl RunSettings {
             pushdown: true,
             since: None,
             until: None,
+            parameters: Parameters::default(),
             memory_limit_bytes: settings.memory_limit_bytes,
         }
     }

@@ -65,6 +65,9 @@ pub(crate) fn ours(message: &str) -> String {
     for (theirs, ours) in TYPES {
         line = line.replace(theirs, ours);
     }
+    if let Some(message) = wrong_types(&line) {
+        line = message;
+    }
     let line = crate::display::escape_controls(line.trim_end_matches('.'));
     let line = backticks(&line);
     let mut characters = line.chars();
@@ -74,6 +77,18 @@ pub(crate) fn ours(message: &str) -> String {
         }
         _ => line,
     }
+}
+
+/// Returns what is wrong with the arguments of a call, if that is what a message is about.
+fn wrong_types(line: &str) -> Option<String> {
+    const OF_FUNCTION: &str = "user-defined coercion failed with: ";
+    const CALL: &str = "No function matches the given name and argument types '";
+    let (before, call) = line.split_once(CALL)?;
+    if let Some((_, message)) = before.split_once(OF_FUNCTION) {
+        return Some(message.trim().trim_end_matches('.').to_owned());
+    }
+    let (name, types) = call.split_once("'.")?.0.split_once('(')?;
+    Some(format!("`{name}` does not take ({types}"))
 }
 
 /// Returns `text` with `'name'` as `` `name` ``, where the quotes pair up.
@@ -103,6 +118,23 @@ mod tests {
         assert_eq!(
             ours("Internal error: Function 'median' failed to match any signature, errors: a, b"),
             "function `median` failed to match any signature"
+        );
+        assert_eq!(
+            ours(
+                "Failed to coerce arguments to satisfy a call to 'is_private' function: coercion \
+                 from Int64 to the signature Exact(Utf8) failed. No function matches the given \
+                 name and argument types 'is_private(Int64)'. You might need to add explicit type \
+                 casts."
+            ),
+            "`is_private` does not take (int64)"
+        );
+        assert_eq!(
+            ours(
+                "Function 'median' user-defined coercion failed with: Error during planning: \
+                 `median` takes numbers and durations No function matches the given name and \
+                 argument types 'median(Utf8)'. You might need to add explicit type casts."
+            ),
+            "`median` takes numbers and durations"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray as _, DurationMicrosecondArray, Float64Array};
 use arrow::datatypes::{DataType, DurationMicrosecondType, Float64Type, TimeUnit};
-use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
@@ -115,6 +115,13 @@ pub(crate) fn seconds(duration: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(function, args))
 }
 
+/// A duration where an interval that counts in the calendar stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a duration cannot be combined with an interval of months or years: months differ in length"
+)]
+pub(crate) struct MonthsWithDuration;
+
 /// Plans the operators.
 #[derive(Debug)]
 pub(super) struct DurationOperators;
@@ -135,9 +142,7 @@ impl ExprPlanner for DurationOperators {
         if (is_duration(&left) && is_interval(&right))
             || (is_interval(&left) && is_duration(&right))
         {
-            return plan_err!(
-                "a duration cannot be combined with an interval of months or years: months differ in length"
-            );
+            return Err(DataFusionError::External(Box::new(MonthsWithDuration)));
         }
         let call = |operation, duration: Expr, other: Expr| {
             let other = match operation {

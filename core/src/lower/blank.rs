@@ -114,6 +114,17 @@ pub(super) fn number(digits: impl Into<String>) -> sql::Expr {
     sql::Expr::value(sql::Value::Number(digits.into(), false))
 }
 
+/// Returns an interval as the engine reads it.
+pub(super) fn interval(text: &str) -> sql::Expr {
+    sql::Expr::Interval(sql::Interval {
+        value: Box::new(self::text(text)),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    })
+}
+
 /// Returns a call of a function with positional arguments.
 pub(super) fn call(name: &str, arguments: impl IntoIterator<Item = sql::Expr>) -> sql::Expr {
     let unnamed = |argument| sql::FunctionArg::Unnamed(sql::FunctionArgExpr::Expr(argument));

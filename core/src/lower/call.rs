@@ -17,7 +17,9 @@ impl Lowering<'_> {
         self.check_function(&function.name)?;
         let name = function.name.parts.iter().map(|part| self.ident(part)).collect();
         let mut lowered = blank::function(name, Vec::new());
-        lowered.args = sql::FunctionArguments::List(self.arguments(&function.arguments)?);
+        let mut arguments = self.arguments(&function.arguments)?;
+        self.complete_own(function, &mut arguments)?;
+        lowered.args = sql::FunctionArguments::List(arguments);
         lowered.within_group = self.order_by(&function.within_group)?;
         lowered.filter =
             function.filter.as_ref().map(|filter| self.expr(filter).map(Box::new)).transpose()?;
@@ -141,23 +143,9 @@ impl Lowering<'_> {
     fn frame_distance(&mut self, distance: &ast::Expr) -> Result<sql::Expr> {
         match &distance.kind {
             ast::ExprKind::Literal(ast::Literal::Duration(micros)) => {
-                Ok(sql::Expr::Interval(sql::Interval {
-                    value: Box::new(blank::text(format!("{micros} microseconds"))),
-                    leading_field: None,
-                    leading_precision: None,
-                    last_field: None,
-                    fractional_seconds_precision: None,
-                }))
+                Ok(blank::interval(&format!("{micros} microseconds")))
             }
-            ast::ExprKind::Literal(ast::Literal::Interval(text)) => {
-                Ok(sql::Expr::Interval(sql::Interval {
-                    value: Box::new(blank::text(text)),
-                    leading_field: None,
-                    leading_precision: None,
-                    last_field: None,
-                    fractional_seconds_precision: None,
-                }))
-            }
+            ast::ExprKind::Literal(ast::Literal::Interval(text)) => Ok(blank::interval(text)),
             _ => self.expr(distance),
         }
     }

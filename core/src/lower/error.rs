@@ -89,6 +89,18 @@ pub enum LowerErrorKind {
         /// The text.
         text: String,
     },
+    /// A text that should be a network.
+    #[error("`{text}` is not a network")]
+    BadNetwork {
+        /// The text.
+        text: String,
+    },
+    /// A width of a bucket of time that has no length, or none that is always the same.
+    #[error("time_bucket takes a duration above 0")]
+    BadBucket {
+        /// Whether it counts months or years.
+        is_calendar: bool,
+    },
     /// A time window on a SELECT without sessions.
     #[error("{clause} needs a table of sessions in FROM")]
     NoSessionTable {
@@ -219,6 +231,12 @@ impl LowerError {
                 "zones are written 'UTC', 'Europe/Berlin' or '+02:00'".to_owned()
             }
             LowerErrorKind::BadTime { .. } => TIMES_ARE_WRITTEN.to_owned(),
+            LowerErrorKind::BadNetwork { .. } => {
+                "networks are written '10.0.0.0/8', '2001:db8::/32' or '10.1.2.3'".to_owned()
+            }
+            LowerErrorKind::BadBucket { is_calendar: true } => {
+                "date_trunc('month', …) counts in the calendar".to_owned()
+            }
             LowerErrorKind::NotInQuery => "use NOT EXISTS".to_owned(),
             LowerErrorKind::LateralWindow => "write the window within the LATERAL query".to_owned(),
             LowerErrorKind::UnknownRelation {

@@ -48,7 +48,10 @@ impl Lowering<'_> {
         match &expr.kind {
             ExprKind::Column(name) => self.column(name),
             ExprKind::Literal(literal) => self.literal(literal, expr.span),
-            ExprKind::Parameter(name) => self.parameter(name),
+            // Constants have taken the place of parameters.
+            ExprKind::Parameter(_) | ExprKind::TypedParameter(_) => {
+                Err(LowerError::unsupported("a parameter here", expr.span))
+            }
             ExprKind::Nested(inner) => Ok(blank::nested(self.expr(inner)?)),
             ExprKind::Tuple(items) => Ok(sql::Expr::Tuple(self.exprs(items)?)),
             ExprKind::Array(items) => {

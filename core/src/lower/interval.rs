@@ -4,7 +4,7 @@
 
 /// What an interval means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Interval {
+pub(crate) enum Interval {
     /// Days of 24 hours and shorter units, in microseconds.
     Exact(i64),
     /// Months or longer units, maybe with others.
@@ -12,7 +12,7 @@ pub(super) enum Interval {
 }
 
 /// Reads an interval.
-pub(super) fn parse(text: &str) -> Option<Interval> {
+pub(crate) fn parse(text: &str) -> Option<Interval> {
     let mut words = text.split_whitespace().peekable();
     words.peek()?;
     let mut micros = 0_i64;

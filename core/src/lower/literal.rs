@@ -1,12 +1,10 @@
-//! Constants: times in the query's zone, durations as exact time, the pinned clock, parameters.
+//! Constants: times in the query's zone, durations as exact time, the pinned clock.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Utc};
 use datafusion::sql::sqlparser::ast as sql;
-use sessionql_grammar::ast::{self, ExprKind, Literal, Span};
+use sessionql_grammar::ast::{Literal, Span};
 
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank, interval};
-use crate::error::nearest;
-use crate::instant;
 
 /// The type of instants, as the engine's `arrow_cast` names it.
 const TIMESTAMP: &str = r#"Timestamp(Microsecond, Some("UTC"))"#;
@@ -56,13 +54,10 @@ impl Lowering<'_> {
 
     /// Reads a date or time, without offset in the query's zone.
     pub(super) fn instant(&self, text: &str, span: Span) -> Result<DateTime<Utc>> {
-        in_range(
-            instant::parse(text, self.context.time_zone).ok_or_else(|| bad_time(text, span))?,
-            span,
-        )
+        self.constants().instant(text, span)
     }
 
-    fn instant_literal(&mut self, instant: DateTime<Utc>) -> sql::Expr {
+    pub(super) fn instant_literal(&mut self, instant: DateTime<Utc>) -> sql::Expr {
         timestamp(Some(instant))
     }
 
@@ -79,13 +74,10 @@ impl Lowering<'_> {
     pub(super) fn interval(&mut self, text: &str, span: Span) -> Result<sql::Expr> {
         match interval::parse(text) {
             Some(interval::Interval::Exact(micros)) => Ok(self.duration(micros)),
-            Some(interval::Interval::Calendar) => Ok(sql::Expr::Interval(sql::Interval {
-                value: Box::new(blank::text(text)),
-                leading_field: None,
-                leading_precision: None,
-                last_field: None,
-                fractional_seconds_precision: None,
-            })),
+            Some(interval::Interval::Calendar) => {
+                self.months.push(span);
+                Ok(blank::interval(text))
+            }
             None => {
                 Err(LowerError::new(LowerErrorKind::BadInterval { text: text.to_owned() }, span))
             }
@@ -108,29 +100,6 @@ impl Lowering<'_> {
     pub(super) fn now(&mut self) -> sql::Expr {
         self.instant_literal(self.context.now)
     }
-
-    /// Lowers the value that a parameter has.
-    pub(super) fn parameter(&mut self, name: &ast::Ident) -> Result<sql::Expr> {
-        let value = self.parameter_value(name)?;
-        self.is_parameter = true;
-        let lowered = self.expr(&value);
-        self.is_parameter = false;
-        lowered
-    }
-
-    /// Returns the value of a parameter, placed where the parameter stands.
-    pub(super) fn parameter_value(&self, name: &ast::Ident) -> Result<ast::Expr> {
-        let parameters = &self.context.parameters;
-        match parameters.get(&name.value) {
-            Some(value) if !self.is_parameter => Ok(placed(value, name.span)),
-            _ => {
-                let candidates = nearest(&name.value, parameters.keys().map(String::as_str));
-                let kind =
-                    LowerErrorKind::UnknownParameter { name: name.value.clone(), candidates };
-                Err(LowerError::new(kind, name.span))
-            }
-        }
-    }
 }
 
 /// Refuses instants that cannot be written with four digits of the year.
@@ -149,15 +118,4 @@ pub(super) fn bad_time(text: &str, span: Span) -> LowerError {
 fn typed(data_type: sql::DataType, text: String) -> sql::Expr {
     let value = sql::Value::SingleQuotedString(text).with_empty_span();
     sql::Expr::TypedString(sql::TypedString { data_type, value, uses_odbc_syntax: false })
-}
-
-/// Moves a value to another place. Values are constants and lists of constants.
-fn placed(value: &ast::Expr, span: Span) -> ast::Expr {
-    let all = |items: &[ast::Expr]| items.iter().map(|item| placed(item, span)).collect();
-    let kind = match &value.kind {
-        ExprKind::Array(items) => ExprKind::Array(all(items)),
-        ExprKind::Tuple(items) => ExprKind::Tuple(all(items)),
-        kind => kind.clone(),
-    };
-    ast::Expr { kind, span }
 }

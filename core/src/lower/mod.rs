@@ -12,8 +12,10 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, Span};
 
 mod asof;
+mod bind;
 mod blank;
 mod call;
+mod constant;
 mod error;
 mod expr;
 mod interval;
@@ -22,6 +24,7 @@ mod lifetime;
 mod literal;
 mod logic;
 mod naming;
+mod own_call;
 mod pattern;
 mod position;
 mod query;
@@ -35,8 +38,10 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use constant::Constants;
 pub(crate) use error::TIMES_ARE_WRITTEN;
 pub use error::{LowerError, LowerErrorKind};
+pub(crate) use interval::{Interval, parse as parse_interval};
 
 use position::Positions;
 use scope::{Column, Scope};
@@ -98,7 +103,7 @@ pub struct Context<'a> {
     pub since: Option<DateTime<Utc>>,
     /// The end of the window of each SELECT that has none of its own.
     pub until: Option<DateTime<Utc>>,
-    /// The values of parameters by name, without the dollar.
+    /// The constants of parameters by name, in lower case and without the dollar.
     pub parameters: HashMap<String, ast::Expr>,
     /// The functions that the engine has, of every kind.
     pub functions: &'a dyn Functions,
@@ -111,6 +116,8 @@ pub struct Lowered {
     pub statement: sql::Statement,
     /// Where each text literal stands, for errors that the engine raises about its value.
     pub strings: HashMap<String, Vec<Span>>,
+    /// Where each interval of months or years stands, for the same.
+    pub months: Vec<Span>,
     /// What the user should know of the query, and where.
     pub warnings: Vec<(String, Span)>,
 }
@@ -122,6 +129,8 @@ pub struct Lowered {
 /// Names that do not exist, windows that make no sense, and forms that the engine would refuse or
 /// answer wrongly.
 pub fn lower(query: &ast::Query, context: &Context<'_>) -> Result<Lowered, LowerError> {
+    let bound = bind::bind(query, context)?;
+    let query = bound.as_ref().unwrap_or(query);
     let mut lowering = Lowering::new(context, HashSet::new());
     let mut statement = lowering.query(query)?.0;
     // A hidden column is part of its table only if it is named, which is known only now.
@@ -130,8 +139,8 @@ pub fn lower(query: &ast::Query, context: &Context<'_>) -> Result<Lowered, Lower
         lowering = Lowering::new(context, named);
         statement = lowering.query(query)?.0;
     }
-    let Lowering { strings, warnings, .. } = lowering;
-    Ok(Lowered { statement: sql::Statement::Query(statement), strings, warnings })
+    let Lowering { strings, months, warnings, .. } = lowering;
+    Ok(Lowered { statement: sql::Statement::Query(statement), strings, months, warnings })
 }
 
 type Result<T, E = LowerError> = std::result::Result<T, E>;
@@ -147,6 +156,7 @@ struct Lowering<'a> {
     /// The column names met so far.
     named: HashSet<String>,
     strings: HashMap<String, Vec<Span>>,
+    months: Vec<Span>,
     warnings: Vec<(String, Span)>,
     /// The named queries in sight, inner ones last, with their columns where known.
     ctes: Vec<(String, Option<Vec<Column>>)>,
@@ -160,8 +170,6 @@ struct Lowering<'a> {
     n_windowed: usize,
     /// What is being lowered.
     place: Place,
-    /// Whether the value of a parameter is being lowered.
-    is_parameter: bool,
 }
 
 impl<'a> Lowering<'a> {
@@ -173,6 +181,7 @@ impl<'a> Lowering<'a> {
             hidden_seen: HashSet::new(),
             named: HashSet::new(),
             strings: HashMap::new(),
+            months: Vec::new(),
             warnings: Vec::new(),
             ctes: Vec::new(),
             scopes: Vec::new(),
@@ -180,7 +189,6 @@ impl<'a> Lowering<'a> {
             n_queries: 0,
             n_windowed: 0,
             place: Place::Value,
-            is_parameter: false,
         }
     }
 

@@ -354,10 +354,64 @@ fn similar_to_is_a_regular_expression() {
 fn parameters_are_values() {
     check(
         "SELECT $who AS w WHERE a = $who AND b = ANY ($list)",
-        "SELECT 'bob' AS w WHERE a = 'bob' AND b = ANY(ARRAY['a', 'b'])",
+        "SELECT 'bob' AS w WHERE a = 'bob' AND b IN ('a', 'b')",
     );
+    check("SELECT $WHO || {who:text}", "SELECT 'bob' || 'bob' AS \"$WHO || {who:text}\"");
+    check(
+        "SELECT 1 FROM users WHERE user IN $list AND user NOT IN ('x', $list)",
+        "SELECT 1 FROM (USERS) AS users WHERE user IN ('a', 'b') AND user NOT IN ('x', 'a', 'b')",
+    );
+    check(
+        "SELECT 1 FROM users WHERE age <> ALL($list)",
+        "SELECT 1 FROM (USERS) AS users WHERE age NOT IN ('a', 'b')",
+    );
+    check("SELECT $list AS l", "SELECT ARRAY['a', 'b'] AS l");
     let error = check_error("SELECT $wo", "no value for parameter `$wo`", "$wo");
     assert_eq!(error.candidates(), ["who"]);
+}
+
+#[test]
+fn parameters_are_constants_to_every_rule() {
+    let text = "SELECT 1 FROM users WHERE user = $n OR user = $who OR user = 'x' LIMIT $n";
+    let context = Context {
+        parameters: HashMap::from([
+            ("n".to_owned(), value("3")),
+            ("who".to_owned(), value("'bob'")),
+        ]),
+        ..context(text)
+    };
+    let lowered = lower(&query(text), &context).unwrap();
+    assert_eq!(
+        written_shortly(&lowered.statement),
+        "SELECT 1 FROM (USERS) AS users WHERE user = '3' OR user IN ('bob', 'x') LIMIT 3"
+    );
+    assert_eq!(lowered.warnings[0].0, "`user` is text, so that it is compared with '3'");
+    assert_eq!(lowered.warnings[0].1.of(text), "$n");
+}
+
+#[test]
+fn own_functions_are_checked_and_completed() {
+    check(
+        "SELECT covered(start, end) AS c, max_concurrent(start, end) AS m FROM vpn",
+        "SELECT covered(start, coalesce(end, @2026-01-31T13:30:00Z)) AS c, max_concurrent(start, end) AS m FROM (VPN) AS vpn",
+    );
+    check(
+        "SELECT time_bucket(1d, start) AS a, time_bucket(1h, '2026-07-01', '2026-07-01 00:30') AS b FROM vpn",
+        "SELECT time_bucket(#86400000000, start, @2000-01-02T23:00:00Z) AS a, \
+         time_bucket(#3600000000, @2026-06-30T22:00:00Z, @2026-06-30T22:30:00Z) AS b FROM (VPN) AS vpn",
+    );
+    let message = "time_bucket takes a duration above 0";
+    check_error("SELECT time_bucket(0s, now())", message, "0s");
+    check_error("SELECT time_bucket(-1h, now())", message, "-1h");
+    let error =
+        check_error("SELECT time_bucket(INTERVAL '1 month', now())", message, "INTERVAL '1 month'");
+    assert_eq!(error.hint().as_deref(), Some("date_trunc('month', …) counts in the calendar"));
+    check_error(
+        "SELECT ip_in(a, '10.0.0.0/33')",
+        "`10.0.0.0/33` is not a network",
+        "'10.0.0.0/33'",
+    );
+    check_error("SELECT ip_in(a, ['::/0', 'x'])", "`x` is not a network", "'x'");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{DataType, Function, Ident, ObjectName, Query, Span};
+use super::{DataType, Function, Ident, ObjectName, Query, Span, TypedParameter};
 
 /// An expression.
 #[derive(Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub enum ExprKind {
     Literal(Literal),
     /// `$name`; the name is without the dollar, the span with it.
     Parameter(Ident),
+    /// `{name:type}`.
+    TypedParameter(Box<TypedParameter>),
     /// `(a)`, kept because it stops operators from chaining.
     Nested(Box<Expr>),
     /// `(a, b)`, at least two items.
@@ -294,6 +296,7 @@ impl fmt::Debug for Expr {
             ExprKind::Column(name) => name.fmt(f),
             ExprKind::Literal(literal) => literal.fmt(f),
             ExprKind::Parameter(name) => write!(f, "${name:?}"),
+            ExprKind::TypedParameter(parameter) => parameter.fmt(f),
             ExprKind::Binary { op, left, right, .. } => write!(f, "({left:?} {op:?} {right:?})"),
             kind => kind.fmt(f),
         }

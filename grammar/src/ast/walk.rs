@@ -119,7 +119,10 @@ fn walk_order(items: &[OrderItem], visitor: &mut dyn Visitor) {
 pub fn walk_expr(expr: &Expr, visitor: &mut dyn Visitor) {
     visitor.expr(expr);
     match &expr.kind {
-        ExprKind::Column(_) | ExprKind::Literal(_) | ExprKind::Parameter(_) => {}
+        ExprKind::Column(_)
+        | ExprKind::Literal(_)
+        | ExprKind::Parameter(_)
+        | ExprKind::TypedParameter { .. } => {}
         ExprKind::Nested(operand)
         | ExprKind::Not(operand)
         | ExprKind::Sign { operand, .. }

@@ -97,10 +97,13 @@ fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
     let has = |wanted: &[Rule]| rules.iter().any(|rule| wanted.contains(rule));
     let close = match open {
         Some('[') => "`]`",
+        Some('{') => "`}`",
         Some(_) => "`)`",
         None => "the end of the statement",
     };
-    if has(&[Rule::script, Rule::statement]) {
+    if open == Some('{') {
+        "a parameter such as {name:type}".to_owned()
+    } else if has(&[Rule::script, Rule::statement]) {
         "a statement".to_owned()
     } else if has(&[
         Rule::number,
@@ -117,7 +120,7 @@ fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
         "a query".to_owned()
     } else if has(&[Rule::any_name, Rule::name, Rule::quoted]) && !has(&[Rule::k_from]) {
         "a name".to_owned()
-    } else if has(&[Rule::paren, Rule::column_list]) && rules.len() == 1 {
+    } else if has(&[Rule::paren, Rule::column_list]) && rules.iter().all(is_list) {
         "`(`".to_owned()
     } else if has(&[Rule::concat]) || has(&[Rule::k_from, Rule::set_op]) {
         let mut offered = Vec::new();
@@ -150,6 +153,11 @@ fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
             _ => one_of(&words),
         }
     }
+}
+
+/// Tells whether a rule begins what may stand after IN, or a list of columns.
+fn is_list(rule: &Rule) -> bool {
+    matches!(rule, Rule::paren | Rule::column_list | Rule::parameter | Rule::typed_parameter)
 }
 
 fn one_of(words: &[&str]) -> String {

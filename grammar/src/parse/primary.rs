@@ -1,9 +1,10 @@
 //! Operands: what stands between operators.
 
 use super::{Builder, Pair, Result, Rule, required};
-use crate::ast::{DataType, Expr, ExprKind, Literal, Span};
+use crate::ast::{DataType, Expr, ExprKind, Literal, ParameterType, Span, TypedParameter};
 use crate::duration::parse_duration;
 use crate::error::{ParseError, ParseErrorKind};
+use crate::header::parameter_kind;
 
 impl<'t> Builder<'t> {
     pub(super) fn primary(&self, pair: Pair<'t>) -> Result<Expr> {
@@ -12,6 +13,7 @@ impl<'t> Builder<'t> {
             Rule::paren => self.paren(pair)?,
             Rule::named => return self.named(pair),
             Rule::parameter => self.parameter(pair)?,
+            Rule::typed_parameter => self.typed_parameter(pair)?,
             Rule::case => self.case(pair)?,
             Rule::cast => self.cast(pair)?,
             Rule::exists => self.exists(pair)?,
@@ -62,6 +64,26 @@ impl<'t> Builder<'t> {
         let mut name = self.ident(pair)?;
         name.span = span;
         Ok(ExprKind::Parameter(name))
+    }
+
+    fn typed_parameter(&self, pair: Pair<'t>) -> Result<ExprKind> {
+        let span = self.span(&pair);
+        let mut children = pair.into_inner();
+        let name = self.ident(required(children.next(), span)?)?;
+        let written = self.data_type(required(children.next(), span)?)?;
+        if !written.arguments.is_empty() || written.n_array_marks > 1 {
+            let found = written.span.of(self.text).to_owned();
+            let kind = ParseErrorKind::UnknownParameterType { found };
+            return Err(ParseError::new(kind, written.span));
+        }
+        let kind = parameter_kind(&written.name, written.span)?;
+        let data_type = ParameterType { kind, is_list: written.n_array_marks == 1 };
+        let default = children
+            .find(|child| child.as_rule() == Rule::range_expr)
+            .map(|default| self.expr(default))
+            .transpose()?;
+        let parameter = TypedParameter { name, data_type, default, span };
+        Ok(ExprKind::TypedParameter(Box::new(parameter)))
     }
 
     fn case(&self, pair: Pair<'t>) -> Result<ExprKind> {

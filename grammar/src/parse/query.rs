@@ -166,7 +166,9 @@ impl<'t> Builder<'t> {
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::range_expr => count = Some(self.expr(child)?),
-                Rule::number | Rule::parameter | Rule::paren => count = Some(self.primary(child)?),
+                Rule::number | Rule::parameter | Rule::typed_parameter | Rule::paren => {
+                    count = Some(self.primary(child)?);
+                }
                 Rule::limit_comma => {
                     let second =
                         self.span(&child).of(self.text).trim_start_matches(',').trim().to_owned();

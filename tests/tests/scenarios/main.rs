@@ -8,7 +8,7 @@
 //! `operators`: OVERLAPS, CONTAINS, ASOF JOIN, and windows wherever they may stand.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
 //! promises. `plugins`: the wall. `c_plugin`: the example in C.
-//! `program`: the binary. `config`: what it says of its configuration.
+//! `parameters`: values from outside. `program`: the binary. `config`: what it says of its configuration.
 //! `documents`: the examples of the documentation. `traps`: what was wrong once.
 //! `tidy`: what must hold of the source itself.
 
@@ -33,6 +33,7 @@ mod openvpn_model;
 mod openvpn_requests;
 mod openvpn_rows;
 mod operators;
+mod parameters;
 mod plugins;
 mod program;
 mod sessions;

@@ -1,0 +1,102 @@
+//! What SHOW FUNCTIONS tells of the language's own functions.
+
+/// A function for people.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Described {
+    /// Its name.
+    pub name: &'static str,
+    /// `scalar` or `aggregate`.
+    pub kind: &'static str,
+    /// How it is called.
+    pub signature: &'static str,
+    /// What it gives.
+    pub doc: &'static str,
+}
+
+/// The functions, in the order of their names.
+pub(crate) const DESCRIBED: [Described; 12] = [
+    Described {
+        name: "ago",
+        kind: "scalar",
+        signature: "ago(duration)",
+        doc: "The instant that long before now().",
+    },
+    Described {
+        name: "covered",
+        kind: "aggregate",
+        signature: "covered(start, end)",
+        doc: "The time during which at least one was open, none of it counted twice.",
+    },
+    Described {
+        name: "ip_in",
+        kind: "scalar",
+        signature: "ip_in(ip, network | list of networks)",
+        doc: "Whether an address lies in a network such as 10.0.0.0/8, or in one of several.",
+    },
+    Described {
+        name: "ip_prefix",
+        kind: "scalar",
+        signature: "ip_prefix(ip, bits)",
+        doc: "The network of so many bits that an address lies in, as text.",
+    },
+    Described {
+        name: "is_private",
+        kind: "scalar",
+        signature: "is_private(ip)",
+        doc: "Whether an address is private (RFC 1918, RFC 4193), loopback or link-local.",
+    },
+    Described {
+        name: "max_concurrent",
+        kind: "aggregate",
+        signature: "max_concurrent(start, end)",
+        doc: "How many were open at the same instant, at most.",
+    },
+    Described {
+        name: "merge_intervals",
+        kind: "aggregate",
+        signature: "merge_intervals(start, end)",
+        doc: "The times during which at least one was open, as a list of (start, end).",
+    },
+    Described {
+        name: "now",
+        kind: "scalar",
+        signature: "now()",
+        doc: "The instant of the statement, the same wherever it is named.",
+    },
+    Described {
+        name: "time_bucket",
+        kind: "scalar",
+        signature: "time_bucket(width, instant [, origin])",
+        doc: "The beginning of the bucket of that width that an instant falls into; \
+              without an origin, buckets begin on Monday 2000-01-03 in the query's time zone.",
+    },
+    Described {
+        name: "today",
+        kind: "scalar",
+        signature: "today()",
+        doc: "The date of now() in the query's time zone.",
+    },
+    Described {
+        name: "transaction_timestamp",
+        kind: "scalar",
+        signature: "transaction_timestamp()",
+        doc: "The same as now().",
+    },
+    Described {
+        name: "unnest",
+        kind: "table",
+        signature: "unnest(list)",
+        doc: "A row for each item of a list; in the list of SELECT.",
+    },
+];
+
+/// What the language is lowered to; nobody need know these names.
+pub(crate) const INTERNAL: [&str; 7] = [
+    super::OPEN_DURING,
+    super::LIFETIMES_OVERLAP,
+    super::LIFETIME_CONTAINS,
+    super::ASOF_CONDITION,
+    "duration_multiply",
+    "duration_divide",
+    "duration_ratio",
+];
