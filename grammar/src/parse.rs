@@ -73,7 +73,8 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
 }
 
 fn build(text: &str, tokens: &[Token]) -> Result<Vec<Statement>> {
-    let pairs = Grammar::parse(Rule::script, text)
+    let blanked = blanked(text, tokens);
+    let pairs = Grammar::parse(Rule::script, &blanked)
         .map_err(|error| explain::explain(&error, text, tokens))?;
     let builder = Builder { text, tokens, depth: Cell::new(0) };
     let mut statements = Vec::new();
@@ -83,6 +84,18 @@ fn build(text: &str, tokens: &[Token]) -> Result<Vec<Statement>> {
         }
     }
     Ok(statements)
+}
+
+/// Returns the text with a blank for each byte of what stands between its tokens.
+fn blanked(text: &str, tokens: &[Token]) -> String {
+    let mut blanked = String::with_capacity(text.len());
+    let ends = tokens.iter().map(|token| (token.span.start, token.span.of(text)));
+    for (start, token) in ends.chain([(text.len(), "")]) {
+        let n_blanks = start.saturating_sub(blanked.len());
+        blanked.extend(std::iter::repeat_n(' ', n_blanks));
+        blanked.push_str(token);
+    }
+    blanked
 }
 
 /// Turns pairs of the grammar into nodes of the tree.
@@ -145,6 +158,14 @@ impl<'t> Builder<'t> {
         let after = self.tokens.partition_point(|token| token.span.end <= span.end());
         let end = after.checked_sub(1).map_or(span.end(), |last| self.tokens[last].span.end);
         Span::new(span.start(), end.max(span.start()))
+    }
+
+    /// Returns the tokens of a span in lower case with single blanks, so without its comments.
+    fn words(&self, span: Span) -> String {
+        let first = self.tokens.partition_point(|token| token.span.start < span.start);
+        let tokens = self.tokens[first..].iter().take_while(|token| token.span.end <= span.end);
+        let words: Vec<_> = tokens.map(|token| token.span.of(self.text).to_lowercase()).collect();
+        words.join(" ")
     }
 
     /// Builds `levels` deeper than now.

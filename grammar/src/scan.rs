@@ -172,7 +172,7 @@ fn escaped(rest: &str) -> (TokenKind, usize) {
 }
 
 /// Measures a comment that may hold others.
-fn comment_length(rest: &str) -> Result<usize, TokenKind> {
+pub(crate) fn comment_length(rest: &str) -> Result<usize, TokenKind> {
     let mut depth = 0_usize;
     let mut at = 0;
     while let Some(found) = rest[at..].find(['/', '*']) {

@@ -33,7 +33,7 @@ pub(crate) fn run(
         return Ok(exit);
     }
     let mut output = match &arguments.output {
-        Some(file) => Output::file(file)?,
+        Some(file) => Output::file(file).map_err(|refusal| refusal.of_option("--output"))?,
         None => Output::stdout(),
     };
     let exit = run_statements(runner, scripts, arguments, &mut output);

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap::{
+    ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use sessionql_core::{config, duration};
 
 use crate::expect::Expectation;
@@ -34,6 +36,10 @@ Exit codes:
 #[command(name = "sessionql", version, after_help = AFTER_HELP, max_term_width = 100)]
 #[command(args_override_self = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
+    /// What to do instead of running queries.
+    #[command(subcommand)]
+    pub(crate) task: Option<Task>,
+
     /// Run this text; may be repeated
     #[arg(short = 'c', value_name = "QUERY", allow_hyphen_values = true)]
     command: Vec<String>,
@@ -104,15 +110,15 @@ pub(crate) struct Arguments {
     pub(crate) expect: Option<Expectation>,
 
     /// The configuration file; default: $SESSIONQL_CONFIG, then that of the user
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
 
     /// Look for plugins here first; may be repeated
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(crate) plugin_dir: Vec<PathBuf>,
 
     /// Print rows and errors only: no warnings, no footers
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) quiet: bool,
 
     /// Log to stderr: error, warn, info, debug or trace
@@ -123,6 +129,49 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     log_format: LogFormat,
+}
+
+/// What else the program does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Write the queries of files in the canonical style
+    Fmt(FmtArguments),
+    /// Tell what is wrong or probably not meant in query files; sends nothing
+    Check(CheckArguments),
+}
+
+/// What `check` works on.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// How to tell it: text or json
+    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) check_format: CheckFormat,
+
+    /// The files; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// How findings are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people, on standard error.
+    Text,
+    /// One array of objects, on standard output.
+    Json,
+}
+
+/// What `fmt` works on.
+#[derive(Debug, Args)]
+pub(crate) struct FmtArguments {
+    /// Change nothing; print the files that would change, and exit with 1 if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// The files; `-` is standard input, whose result goes to standard output
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// How rows are printed.
@@ -208,6 +257,17 @@ fn scripts(arguments: &Arguments, matches: &ArgMatches) -> Vec<Source> {
 }
 
 impl Arguments {
+    /// Refuses queries beside a task that runs none.
+    ///
+    /// # Errors
+    /// If there are any.
+    pub(crate) fn check_no_query(&self, task: &str) -> Result<(), Refusal> {
+        if self.scripts.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(format!("`{task}` does not combine with `-c` and `-f`")))
+    }
+
     /// Refuses what has no meaning when queries are typed.
     ///
     /// # Errors
@@ -347,6 +407,9 @@ mod tests {
                 "unexpected argument `SELECT 1` | give queries with `-c QUERY` or `-f FILE`",
             ),
             (&["--quiet=yes"], "`--quiet` takes no value"),
+            (&["fnt", "a.sql"], "unexpected argument `fnt` | did you mean `fmt`?"),
+            (&["fmt"], "`fmt` needs a file | `-` is standard input"),
+            (&["fmt", "--chekc", "a.sql"], "no option `--chekc` | did you mean `--check`?"),
         ];
         for (line, expected) in cases {
             assert_eq!(refusal(line), expected, "{line:?}");

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod check;
 mod cli;
 mod environment;
 mod exit;
 mod expect;
+mod format;
 mod output;
 mod parameters;
 mod render;
@@ -34,7 +36,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use cli::{Arguments, Invocation};
+use cli::{Arguments, Invocation, Task};
 use exit::Exit;
 use report::{Report, Reporter};
 use run::{Runner, TimeOptions};
@@ -103,6 +105,18 @@ impl From<Error> for Failure {
 fn start(arguments: Arguments, reporter: Reporter) -> Result<Exit, Failure> {
     start_log(&arguments, reporter.is_coloured());
     let reporter = if arguments.quiet { reporter.quiet() } else { reporter };
+    match &arguments.task {
+        Some(Task::Fmt(fmt)) => {
+            arguments.check_no_query("fmt")?;
+            return Ok(format::run(fmt, reporter));
+        }
+        Some(Task::Check(check)) => {
+            arguments.check_no_query("check")?;
+            let engine = configured_engine(&arguments)?;
+            return Ok(check::run(check, engine.as_ref(), reporter)?);
+        }
+        None => {}
+    }
     let is_interactive = arguments.scripts.is_empty()
         && std::io::stdin().is_terminal()
         && std::io::stdout().is_terminal();
@@ -148,6 +162,18 @@ fn load_config(arguments: &Arguments) -> Result<Config, Error> {
         Some(file) if file.exists() => Ok(Config::load(&file)?),
         _ => Ok(Config::default()),
     }
+}
+
+/// Returns an engine for the configuration, if there is one.
+fn configured_engine(arguments: &Arguments) -> Result<Option<Engine>, Error> {
+    let mut config = load_config(arguments)?;
+    if config.file.is_none() {
+        return Ok(None);
+    }
+    if let Some(zone) = arguments.time_zone {
+        config.settings.time_zone = zone;
+    }
+    Engine::new(config, engine_options(arguments)).map(Some)
 }
 
 fn engine_options(arguments: &Arguments) -> EngineOptions {

@@ -42,7 +42,6 @@ impl Output {
     pub(crate) fn file(target: &Path) -> Result<Self, Refusal> {
         let refused = |error: io::Error| {
             Refusal::new(format!("`{}` cannot be written: {error}", target.display()))
-                .of_option("--output")
         };
         // A link stays one: what it points at is replaced.
         let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());

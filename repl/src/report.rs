@@ -71,6 +71,12 @@ impl Report {
         Self { hint, ..self }
     }
 
+    /// Returns the report with its place in `script`.
+    #[must_use]
+    pub(crate) fn at(self, script: &Script, span: Option<Span>) -> Self {
+        Self { place: span.map(|span| (script.clone(), span)), ..self }
+    }
+
     /// Returns the report of an error, which lies in `script` if it has a place.
     pub(crate) fn error(error: &Error, script: Option<&Script>) -> Self {
         let place = script.cloned().zip(error.span());

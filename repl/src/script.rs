@@ -42,13 +42,19 @@ pub(crate) fn read_all(sources: &[Source]) -> Result<Vec<Script>, Refusal> {
         .iter()
         .map(|source| match source {
             Source::Text(text) => Ok(Script::new(text)),
-            Source::File(file) if file == Path::new("-") => read_stdin(),
-            Source::File(file) => read_file(file),
+            Source::File(file) => read(file),
         })
         .collect()
 }
 
-fn read_file(file: &Path) -> Result<Script, Refusal> {
+/// Reads a file; `-` is standard input.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn read(file: &Path) -> Result<Script, Refusal> {
+    if file == Path::new("-") {
+        return read_stdin();
+    }
     let name = file.display().to_string();
     let bytes = std::fs::read(file)
         .map_err(|error| Refusal::new(format!("`{name}` cannot be read: {error}")))?;

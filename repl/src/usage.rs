@@ -53,6 +53,17 @@ impl From<clap::Error> for Refusal {
             }
             ErrorKind::UnknownArgument => Self::new(format!("unexpected argument `{option}`"))
                 .with_hint("give queries with `-c QUERY` or `-f FILE`"),
+            ErrorKind::InvalidSubcommand => {
+                let found = text(&error, ContextKind::InvalidSubcommand);
+                Self::new(format!("unexpected argument `{found}`"))
+                    .with_hint("give queries with `-c QUERY` or `-f FILE`")
+                    .with_suggestion(&error, ContextKind::SuggestedSubcommand)
+            }
+            ErrorKind::MissingRequiredArgument => {
+                let task = text(&error, ContextKind::Usage);
+                let task = task.split_whitespace().nth(2).unwrap_or_default();
+                Self::new(format!("`{task}` needs a file")).with_hint("`-` is standard input")
+            }
             ErrorKind::InvalidValue if value.is_empty() => {
                 let refusal = Self::new(format!("`{option}` needs a value"));
                 if known.is_empty() {

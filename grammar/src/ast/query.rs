@@ -144,7 +144,7 @@ pub enum SelectItemKind {
 }
 
 /// When the sessions of a SELECT were open.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum TimeWindow {
     /// `SINCE t [UNTIL t]` or `UNTIL t`: at any time between; at least one is given.
     Between {
@@ -323,6 +323,20 @@ impl fmt::Debug for SelectItem {
                 write!(f, "{value:?} as {alias:?}")
             }
             kind => kind.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for TimeWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Between { since, until, .. } => {
+                let mut parts = Parts(f.debug_struct("Between"));
+                parts.optional("since", since);
+                parts.optional("until", until);
+                parts.0.finish()
+            }
+            Self::At { instant, .. } => write!(f, "At({instant:?})"),
         }
     }
 }

@@ -25,6 +25,11 @@ pub fn walk_query(query: &Query, visitor: &mut dyn Visitor) {
     for cte in query.with.iter().flat_map(|with| &with.ctes) {
         walk_query(&cte.query, visitor);
     }
+    walk_after_with(query, visitor);
+}
+
+/// Tells of what is below a query but for the queries of its WITH.
+pub fn walk_after_with(query: &Query, visitor: &mut dyn Visitor) {
     walk_set(&query.body, visitor);
     walk_order(&query.order_by, visitor);
     walk_exprs(query.limit.iter().chain(&query.offset), visitor);
@@ -119,10 +124,8 @@ fn walk_order(items: &[OrderItem], visitor: &mut dyn Visitor) {
 pub fn walk_expr(expr: &Expr, visitor: &mut dyn Visitor) {
     visitor.expr(expr);
     match &expr.kind {
-        ExprKind::Column(_)
-        | ExprKind::Literal(_)
-        | ExprKind::Parameter(_)
-        | ExprKind::TypedParameter { .. } => {}
+        ExprKind::Column(_) | ExprKind::Literal(_) | ExprKind::Parameter(_) => {}
+        ExprKind::TypedParameter(parameter) => walk_exprs(&parameter.default, visitor),
         ExprKind::Nested(operand)
         | ExprKind::Not(operand)
         | ExprKind::Sign { operand, .. }

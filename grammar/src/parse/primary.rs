@@ -156,9 +156,7 @@ impl<'t> Builder<'t> {
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::type_words => {
-                    let words = self.span(&child).of(self.text);
-                    data_type.name =
-                        words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+                    data_type.name = self.words(self.span(&child));
                 }
                 Rule::type_args => {
                     for number in child.into_inner() {

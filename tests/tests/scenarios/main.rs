@@ -8,7 +8,8 @@
 //! `operators`: OVERLAPS, CONTAINS, ASOF JOIN, and windows wherever they may stand.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
 //! promises. `plugins`: the wall. `c_plugin`: the example in C.
-//! `parameters`: values from outside. `program`: the binary. `config`: what it says of its configuration.
+//! `parameters`: values from outside. `program`: the binary; `fmt` and `check`: its other two tasks.
+//! `config`: what it says of its configuration.
 //! `documents`: the examples of the documentation. `traps`: what was wrong once.
 //! `tidy`: what must hold of the source itself.
 
@@ -17,6 +18,7 @@
 mod bind_join;
 #[cfg(unix)]
 mod c_plugin;
+mod check;
 mod config;
 mod documents;
 mod ekran;
@@ -24,6 +26,7 @@ mod engine;
 mod errors;
 mod explain;
 mod figures;
+mod fmt;
 mod formal;
 mod local_tables;
 mod model;

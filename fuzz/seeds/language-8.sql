@@ -1,0 +1,1 @@
+EXPLAIN ANALYZE SELECT user, count(*) FROM openvpn SINCE 24h GROUP BY user

@@ -1,0 +1,1 @@
+SELECT user, start FROM openvpn WHERE status = 'ACTIVE'

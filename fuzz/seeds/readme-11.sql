@@ -1,0 +1,1 @@
+EXPLAIN SELECT user FROM openvpn WHERE status = 'ACTIVE' SINCE 24h
