@@ -20,7 +20,7 @@ use crate::completeness::{Completeness, Ledger, ScanRun};
 use crate::connection::Connection;
 use crate::http::{FinishedRequest, Preview, Usage};
 use crate::lookup::Lookup;
-use crate::scan::{Keys, ScanExec, ScanPlan};
+use crate::scan::{Keys, ScanExec, ScanPlan, Share};
 use crate::statement::{StatementContext, UnreadTable};
 use sql::Writer;
 
@@ -156,9 +156,12 @@ pub(crate) fn explain(
     let mut explained: Vec<ScanExplanation> = scans
         .iter()
         .map(|scan| ScanExplanation {
-            number: numbers.get(&scan.id()).copied(),
-            order: orders.get(&scan.id()).cloned(),
-            ..explain_scan(scan, &writer)
+            number: numbers.get(&scan.number()).copied(),
+            order: orders.get(&scan.number()).cloned(),
+            ..match shared_with(scan, &numbers) {
+                Some(first) => explain_shared(explain_scan(scan, &writer), first),
+                None => explain_scan(scan, &writer),
+            }
         })
         .collect();
     explained.extend(unread.iter().map(|table| explain_unread(table, &writer)));
@@ -219,7 +222,27 @@ fn collect_scans<'a>(plan: &'a Arc<dyn ExecutionPlan>, scans: &mut Vec<&'a ScanE
     }
 }
 
-/// Returns a number for each scan of a table that is scanned more than once, by the scan's id.
+/// Returns the number for people of the scan whose rows a scan takes, if it takes those of another.
+fn shared_with(scan: &ScanExec, numbers: &BTreeMap<usize, usize>) -> Option<usize> {
+    let first = scan.share().map(Share::scan_id).filter(|first| *first != scan.number())?;
+    numbers.get(&first).copied()
+}
+
+/// Leaves out of the explanation of a scan what is said of the one whose rows it takes.
+fn explain_shared(explained: ScanExplanation, first: usize) -> ScanExplanation {
+    let name = format!("`{}.{} #{first}`", explained.connection, explained.table);
+    ScanExplanation {
+        requests: Vec::new(),
+        n_requests: Some(0),
+        n_rows: None,
+        no_requests: Some(format!("its rows are those that are read for {name}")),
+        notes: Vec::new(),
+        gaps: Vec::new(),
+        ..explained
+    }
+}
+
+/// Returns a number for each scan of a table that is scanned more than once, by the scan's own.
 fn numbers(scans: &[&ScanExec]) -> BTreeMap<usize, usize> {
     let name = |scan: &ScanExec| {
         let plan = scan.plan();
@@ -227,7 +250,7 @@ fn numbers(scans: &[&ScanExec]) -> BTreeMap<usize, usize> {
     };
     let mut by_name: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for scan in scans {
-        by_name.entry(name(scan)).or_default().push(scan.id());
+        by_name.entry(name(scan)).or_default().push(scan.number());
     }
     let repeated = by_name.into_values().filter(|ids| ids.len() > 1);
     repeated.flat_map(|ids| ids.into_iter().enumerate().map(|(idx, id)| (id, idx + 1))).collect()

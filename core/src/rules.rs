@@ -2,7 +2,7 @@
 //! `asof` makes ASOF JOINs of what lowering wrote, and moves filters below them.
 //! `time_literals`, `query_zone`, `duration_seconds` and `value_lists` change expressions before the
 //! optimizer sees them, and `calendar_intervals` refuses some; `bind_join` changes joins of the
-//! physical plan; `monotone` reads the finished plan.
+//! physical plan, `share_scans` its scans; `monotone` reads the finished plan.
 
 mod asof;
 mod bind_join;
@@ -10,6 +10,7 @@ mod calendar_intervals;
 mod duration_seconds;
 mod monotone;
 mod query_zone;
+mod share_scans;
 mod time_literals;
 mod value_lists;
 
@@ -25,6 +26,7 @@ pub(crate) use calendar_intervals::CalendarIntervals;
 pub(crate) use duration_seconds::DurationSeconds;
 pub(crate) use monotone::scans_that_may_turn_wrong;
 pub(crate) use query_zone::QueryZone;
+pub(crate) use share_scans::ShareScans;
 pub(crate) use time_literals::{NotATime, TimeLiterals};
 pub(crate) use value_lists::ValueLists;
 

@@ -5,13 +5,16 @@
 
 mod deduplicate;
 mod run;
+mod shared;
+mod wanted;
 
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray as _, DurationMicrosecondArray, RecordBatch, RecordBatchOptions,
+    ArrayRef, AsArray as _, BooleanArray, DurationMicrosecondArray, RecordBatch, RecordBatchOptions,
 };
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -33,6 +36,8 @@ use crate::lookup::Lookup;
 use crate::sessions::Branches;
 use crate::statement::StatementContext;
 use crate::table::Askable;
+pub(crate) use shared::{Reader, Share, SharedScan};
+use wanted::Wanted;
 
 /// What a scan does: everything that was decided when it was planned.
 #[derive(Debug, Clone)]
@@ -45,6 +50,8 @@ pub(crate) struct ScanPlan {
     pub client: Option<Client>,
     /// The request that the plugin planned.
     pub request: Request,
+    /// One per filter of the request.
+    pub verdicts: Vec<Verdict>,
     /// The parts of the scan, in order.
     pub slices: Vec<serde_json::Value>,
     /// What will be missing whatever the answers are.
@@ -133,6 +140,7 @@ pub(crate) struct ScanExec {
     plan: Arc<ScanPlan>,
     fetch: Option<usize>,
     keys: Keys,
+    share: Option<Share>,
     properties: Arc<PlanProperties>,
 }
 
@@ -149,7 +157,7 @@ impl ScanExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        Ok(Self { plan, fetch, keys: Keys::NotNeeded, properties })
+        Ok(Self { plan, fetch, keys: Keys::NotNeeded, share: None, properties })
     }
 
     /// Returns what the scan does.
@@ -157,11 +165,13 @@ impl ScanExec {
         &self.plan
     }
 
-    /// Returns the scan's number in the ledger. Scans that share their answers share it.
+    /// Returns the scan's number in the ledger. Scans that share their answers or their rows share
+    /// it.
     pub(crate) fn id(&self) -> usize {
-        match &self.keys {
-            Keys::Bound { lookup, .. } => lookup.scan_id(),
-            Keys::NotNeeded | Keys::Open { .. } => self.plan.id,
+        match (&self.keys, &self.share) {
+            (Keys::Bound { lookup, .. }, _) => lookup.scan_id(),
+            (_, Some(share)) => share.scan_id(),
+            (Keys::NotNeeded | Keys::Open { .. }, None) => self.plan.id,
         }
     }
 
@@ -178,6 +188,26 @@ impl ScanExec {
     /// Returns the same scan, asked by key or not.
     pub(crate) fn with_keys(&self, keys: Keys) -> Self {
         Self { keys, ..self.clone() }
+    }
+
+    /// Returns the share of rows that are read for others too, if they are.
+    pub(crate) fn share(&self) -> Option<&Share> {
+        self.share.as_ref()
+    }
+
+    /// Returns the same scan as one of several readers of the same rows.
+    pub(crate) fn with_share(&self, share: Share) -> Self {
+        Self { share: Some(share), ..self.clone() }
+    }
+
+    /// Returns what the user should know if something is missing.
+    pub(crate) fn gap_note(&self) -> Option<String> {
+        match &self.keys {
+            Keys::Open { askable, reason: Some(reason) } => {
+                Some(format!("`{}` was read without keys: {reason}", askable.name()))
+            }
+            _ => self.plan.gap_note.clone(),
+        }
     }
 
     /// Returns the rows that have one of `keys`.
@@ -204,7 +234,7 @@ impl ScanExec {
 /// If the projection names a column that is not there.
 pub(crate) fn read(plan: Arc<ScanPlan>, task: &TaskContext) -> Result<SendableRecordBatchStream> {
     let schema = Arc::new(plan.full_schema.project(&plan.projection)?);
-    Ok(run::stream(plan, None, schema, task))
+    Ok(run::stream(plan, Wanted::ByOne(None), schema, task))
 }
 
 impl DisplayAs for ScanExec {
@@ -224,9 +254,13 @@ impl DisplayAs for ScanExec {
             write!(formatter, " fetch={fetch}")?;
         }
         match &self.keys {
-            Keys::NotNeeded | Keys::Open { reason: None, .. } => Ok(()),
-            Keys::Open { reason: Some(reason), .. } => write!(formatter, " no keys: {reason}"),
-            Keys::Bound { lookup, .. } => write!(formatter, " keys={}", lookup.column_name()),
+            Keys::NotNeeded | Keys::Open { reason: None, .. } => {}
+            Keys::Open { reason: Some(reason), .. } => write!(formatter, " no keys: {reason}")?,
+            Keys::Bound { lookup, .. } => write!(formatter, " keys={}", lookup.column_name())?,
+        }
+        match &self.share {
+            Some(share) => write!(formatter, " shared={}", share.scan_id()),
+            None => Ok(()),
         }
     }
 }
@@ -263,11 +297,10 @@ impl ExecutionPlan for ScanExec {
             (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
-        match &self.keys {
-            // One limit for the answers of all keys is not what a limit of this node means.
-            Keys::Bound { .. } => None,
-            Keys::NotNeeded | Keys::Open { .. } => Some(Arc::new(Self { fetch, ..self.clone() })),
-        }
+        // One limit for the answers of all keys is not what a limit of this node means, and those who
+        // share rows have agreed on how many.
+        let is_fixed = matches!(self.keys, Keys::Bound { .. }) || self.share.is_some();
+        (!is_fixed).then(|| Arc::new(Self { fetch, ..self.clone() }) as Arc<dyn ExecutionPlan>)
     }
 
     fn fetch(&self) -> Option<usize> {
@@ -279,13 +312,17 @@ impl ExecutionPlan for ScanExec {
         _partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let read = |plan| Ok(run::stream(plan, self.fetch, self.schema(), &context));
+        if let Some(rows) =
+            self.share.as_ref().and_then(|share| share.rows(self.schema(), &context))
+        {
+            return Ok(rows);
+        }
         match &self.keys {
-            Keys::NotNeeded | Keys::Open { reason: None, .. } => read(Arc::clone(&self.plan)),
-            Keys::Open { askable, reason: Some(reason) } => {
-                let gap_note =
-                    Some(format!("`{}` was read without keys: {reason}", askable.name()));
-                read(Arc::new(ScanPlan { gap_note, ..self.plan.as_ref().clone() }))
+            Keys::NotNeeded | Keys::Open { .. } => {
+                // A second run has no part in the shared rows, but in what is said of them.
+                let (id, gap_note) = (self.id(), self.gap_note());
+                let plan = Arc::new(ScanPlan { id, gap_note, ..self.plan.as_ref().clone() });
+                Ok(run::stream(plan, Wanted::ByOne(self.fetch), self.schema(), &context))
             }
             Keys::Bound { lookup, keys: Some(keys) } => self.rows_of_keys(lookup, keys, context),
             Keys::Bound { lookup, keys: None } => {
@@ -314,6 +351,22 @@ impl ScanPlan {
         let options = RecordBatchOptions::new().with_row_count(Some(wire.num_rows()));
         let schema = Arc::clone(&self.full_schema);
         Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+    }
+
+    /// Tells which rows pass the residual filter; all if there is none.
+    fn passing(&self, rows: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let Some(residual) = &self.residual else { return Ok(None) };
+        let passing = residual.evaluate(rows)?.into_array(rows.num_rows())?;
+        Ok(Some(passing.as_boolean().clone()))
+    }
+
+    /// Returns the rows that pass and the columns that go out, of rows that the plugin emitted.
+    fn output(&self, wire: &RecordBatch) -> Result<RecordBatch> {
+        let mut rows = self.full_batch(wire)?;
+        if let Some(passing) = self.passing(&rows)? {
+            rows = filter_record_batch(&rows, &passing)?;
+        }
+        Ok(rows.project(&self.projection)?)
     }
 
     fn now_micros(&self) -> i64 {

@@ -166,7 +166,9 @@ impl ProviderTable {
         let mut may_hint = limit.is_some();
         loop {
             let request = self.request(&used, pushable, hint);
-            let plan = self.connection.managed.plan(&request).map_err(PlanError::Plugin)?;
+            let plan = self.connection.managed.plan(&request).map_err(|error| {
+                PlanError::Plugin(self.without_secrets(error, filters, &request))
+            })?;
             let residual = residual(filters.len(), pushable, &plan);
             let needed = self.used_columns(projection, filters, &residual);
             if needed.iter().any(|column| !used.contains(column)) {
@@ -302,6 +304,7 @@ impl ProviderTable {
             connection: Arc::clone(&self.connection),
             client,
             request,
+            verdicts: plan.verdicts,
             slices: plan.slices,
             gaps: plan.gaps,
             notes,
@@ -331,6 +334,21 @@ impl ProviderTable {
         } else {
             Vec::new()
         }
+    }
+
+    /// Takes secrets and sensitive values out of what a plugin says instead of a plan.
+    fn without_secrets(&self, error: WireError, filters: &[Expr], request: &Request) -> WireError {
+        let texts = filters.iter().flat_map(|filter| self.sensitive_texts(filter));
+        let sensitive = Sensitive::new(&self.table, &request.filters, texts);
+        let io = self.connection.managed.plugin().manifest.io;
+        // Without its secrets there is no client, and nothing that it could hide.
+        let client = (io == Io::Host).then(|| self.connection.client().ok()).flatten();
+        let hide = |text: &String| match client {
+            Some(client) => client.redact(&sensitive.mask(text)),
+            None => sensitive.mask(text),
+        };
+        let (message, hint) = (hide(&error.message), error.hint.as_ref().map(hide));
+        WireError { message, hint, ..error }
     }
 
     /// Keeps what went wrong for the engine, and returns what planning can say.

@@ -25,7 +25,7 @@ use crate::functions::{self, MonthsWithDuration};
 use crate::lower::{self, Lowered};
 use crate::rules::{
     AsofFilters, AsofJoins, AsofProblem, BindJoins, CalendarIntervals, DurationSeconds, NotATime,
-    QueryZone, TimeLiterals, ValueLists, scans_that_may_turn_wrong,
+    QueryZone, ShareScans, TimeLiterals, ValueLists, scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
 
@@ -66,13 +66,15 @@ pub(super) fn base_state(
     options.sql_parser.map_string_types_to_utf8view = false;
     // A round-robin step above a scan reads ahead of what is wanted, and that costs requests.
     options.optimizer.enable_round_robin_repartition = false;
+    let mut physical_rules = BindJoins::among_rules(engine_options.keys);
+    physical_rules.push(Arc::new(ShareScans));
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(environment)
         .with_default_features()
         .with_query_planner(Arc::new(AsofPlanner))
         .with_optimizer_rules(AsofFilters::among_rules())
-        .with_physical_optimizer_rules(BindJoins::among_rules(engine_options.keys))
+        .with_physical_optimizer_rules(physical_rules)
         .build();
     for function in functions::scalar_functions() {
         // Registering replaces; there is nothing to undo.

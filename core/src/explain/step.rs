@@ -28,7 +28,7 @@ use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 
 use super::sql::{Writer, shorten, shorten_list};
-use super::{Order, Step};
+use super::{Order, Step, shared_with};
 use crate::asof::AsofJoinExec;
 use crate::bind_join::BindJoinExec;
 use crate::completeness::ScanRun;
@@ -54,7 +54,10 @@ pub(super) fn measure(step: &mut Step, plan: &Arc<dyn ExecutionPlan>, runs: &[Sc
     let plan = shown(plan);
     if let Some(scan) = plan.downcast_ref::<ScanExec>() {
         let runs: Vec<&ScanRun> = runs.iter().filter(|run| run.scan_id == scan.id()).collect();
-        step.n_rows = Some(runs.iter().map(|run| run.rows.n_out).sum());
+        step.n_rows = Some(match scan.share() {
+            Some(share) => share.n_rows(),
+            None => runs.iter().map(|run| run.rows.n_out).sum(),
+        });
         step.elapsed = (!runs.is_empty()).then(|| runs.iter().map(|run| run.elapsed).sum());
     } else if let Some(metrics) = plan.metrics() {
         let elapsed_ns = metrics.elapsed_compute().and_then(|nanos| u64::try_from(nanos).ok());
@@ -66,7 +69,7 @@ pub(super) fn measure(step: &mut Step, plan: &Arc<dyn ExecutionPlan>, runs: &[Sc
     }
 }
 
-/// Returns the orders that are made right above scans, by the scan's id: nothing stands between but
+/// Returns the orders that are made right above scans, by the scan's number: nothing stands between but
 /// what looks at one row at a time.
 pub(super) fn orders(plan: &Arc<dyn ExecutionPlan>, writer: &Writer) -> BTreeMap<usize, Order> {
     let mut orders = BTreeMap::new();
@@ -82,7 +85,7 @@ fn collect_orders(
 ) {
     let plan = shown(plan);
     if let (Some(scan), Some(order)) = (plan.downcast_ref::<ScanExec>(), above) {
-        orders.insert(scan.id(), order.clone());
+        orders.insert(scan.number(), order.clone());
     }
     let own = plan.downcast_ref::<SortExec>().map(|sort| Order {
         sql: sort_keys(sort.expr(), writer),
@@ -161,9 +164,11 @@ fn describe(
 
 fn read(scan: &ScanExec, numbers: &BTreeMap<usize, usize>) -> String {
     let plan = scan.plan();
-    let number = numbers.get(&scan.id()).map(|number| format!(" #{number}")).unwrap_or_default();
+    let number =
+        numbers.get(&scan.number()).map(|number| format!(" #{number}")).unwrap_or_default();
     let name = format!("{}.{}{number}", plan.connection.config.name, plan.request.table);
-    format!("read {name}{}", first(scan.fetch()))
+    let shared = shared_with(scan, numbers).map(|first| format!(", from the rows of #{first}"));
+    format!("read {name}{}{}", shared.unwrap_or_default(), first(scan.fetch()))
 }
 
 fn describe_aggregate(aggregate: &AggregateExec, writer: &Writer) -> String {

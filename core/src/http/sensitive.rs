@@ -29,7 +29,10 @@ impl Sensitive {
         let is_sensitive =
             |name: &str| table.columns.iter().any(|column| column.name == name && column.sensitive);
         let filters = filters.into_iter().filter(|filter| column(filter).is_some_and(is_sensitive));
-        let values: BTreeSet<String> = filters.flat_map(values).chain(texts).collect();
+        Self::of_values(filters.flat_map(values).chain(texts).collect())
+    }
+
+    fn of_values(values: BTreeSet<String>) -> Self {
         let mut forms: Vec<String> = values
             .iter()
             .flat_map(|value| forms_of(value))
@@ -43,6 +46,11 @@ impl Sensitive {
     /// Tells whether a text is one of the values, and nothing else.
     pub(super) fn is_value(&self, text: &str) -> bool {
         self.values.contains(text)
+    }
+
+    /// Returns what is hidden by either.
+    pub fn united(&self, other: &Self) -> Self {
+        Self::of_values(self.values.union(&other.values).cloned().collect())
     }
 
     /// Returns the text with each value replaced by `***`.

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use datafusion::common::{DataFusionError, Result};
@@ -19,6 +18,7 @@ use tokio_util::sync::DropGuard;
 
 use super::ScanPlan;
 use super::deduplicate::Seen;
+use super::wanted::Wanted;
 use crate::completeness::{EntryId, RowCounts};
 use crate::error::Error;
 use crate::http::{Account, Scope};
@@ -45,7 +45,7 @@ enum Progress {
 /// What a scan needs to start.
 struct Start {
     plan: Arc<ScanPlan>,
-    fetch: Option<usize>,
+    wanted: Wanted,
     memory: MemoryReservation,
 }
 
@@ -53,13 +53,13 @@ struct Start {
 /// turn out to be empty.
 pub(super) fn stream(
     plan: Arc<ScanPlan>,
-    fetch: Option<usize>,
+    wanted: Wanted,
     schema: SchemaRef,
     task: &TaskContext,
 ) -> SendableRecordBatchStream {
     let consumer = format!("duplicates of {}", plan.connection.config.name);
     let memory = MemoryConsumer::new(consumer).register(task.memory_pool());
-    let start = Progress::NotStarted(Box::new(Start { plan, fetch, memory }));
+    let start = Progress::NotStarted(Box::new(Start { plan, wanted, memory }));
     let rows = stream::unfold(start, |progress| async {
         let (mut receiver, guard) = match progress {
             Progress::NotStarted(start) => start.thread(),
@@ -82,7 +82,7 @@ pub(super) fn stream(
 impl Start {
     /// Starts the thread.
     fn thread(self) -> (mpsc::Receiver<Message>, DropGuard) {
-        let Self { plan, fetch, memory } = self;
+        let Self { plan, wanted, memory } = self;
         let (sender, receiver) = mpsc::channel(1);
         let cancel = plan.context.cancel.child_token();
         let guard = cancel.clone().drop_guard();
@@ -102,7 +102,7 @@ impl Start {
                 seen: Seen::new(plan.key.clone(), memory),
                 held: None,
                 entry,
-                n_wanted: fetch,
+                wanted,
                 failed: None,
                 failed_request: None,
             };
@@ -139,8 +139,7 @@ struct Run<'a> {
     /// has enough of them may not wait for what the report says of them.
     held: Option<RecordBatch>,
     entry: EntryId,
-    /// How many more rows are wanted.
-    n_wanted: Option<usize>,
+    wanted: Wanted,
     /// What went wrong on the host's side while rows were taken.
     failed: Option<DataFusionError>,
     /// The last request that failed for good. A plugin may read something else instead, but then
@@ -270,16 +269,7 @@ impl Run<'_> {
         let n_emitted = wire.num_rows() as u64;
         let new = self.seen.retain_new(wire)?;
         let n_new = new.num_rows() as u64;
-        let mut rows = plan.full_batch(&new)?;
-        if let Some(residual) = &plan.residual {
-            let passes = residual.evaluate(&rows)?.into_array(rows.num_rows())?;
-            rows = filter_record_batch(&rows, passes.as_boolean())?;
-        }
-        rows = rows.project(&plan.projection)?;
-        if let Some(n_wanted) = &mut self.n_wanted {
-            rows = rows.slice(0, rows.num_rows().min(*n_wanted));
-            *n_wanted -= rows.num_rows();
-        }
+        let rows = self.wanted.take(plan, new)?;
         let n_out = rows.num_rows() as u64;
         plan.context.ledger.add_rows(self.entry, RowCounts { n_emitted, n_new, n_out });
         let mut is_wanted = self.pass_on();
@@ -288,12 +278,13 @@ impl Run<'_> {
             // What a plugin that does its own I/O waits for, and how long, is not known.
             is_wanted &= plan.client.is_some() || self.pass_on();
         }
-        Ok(if is_wanted && self.n_wanted != Some(0) { Flow::GoOn } else { Flow::Stop })
+        Ok(if is_wanted && !self.wanted.is_nothing() { Flow::GoOn } else { Flow::Stop })
     }
 
     /// Lets rows that were held go out, and tells whether there is still a consumer.
     fn pass_on(&mut self) -> bool {
         let Some(rows) = self.held.take() else { return true };
+        self.wanted.count_sent();
         self.sender.blocking_send(Message::Rows(Ok(rows))).is_ok()
     }
 }
@@ -307,7 +298,15 @@ impl Callbacks for Run<'_> {
             ));
         };
         self.pass_on();
-        let answer = self.plan.context.runtime.block_on(client.send(request, &self.scope));
+        let (scope, wanted) = (&self.scope, &mut self.wanted);
+        let answer = self.plan.context.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = scope.cancel.cancelled() => {}
+                () = wanted.be_asked() => {}
+            }
+            client.send(request, scope).await
+        });
         match answer {
             Ok(answer) => {
                 let mut body = answer.body;

@@ -13,7 +13,8 @@ use sessionql_plugin_sdk::arrow_array::{
 use sessionql_plugin_sdk::arrow_schema::Schema;
 use sessionql_plugin_sdk::export::{Answer, Documents};
 use sessionql_plugin_sdk::message::{
-    ConnectionOption, HttpRequest, Io, Manifest, OptionType, Pattern, Plan, Report, ScanRequest,
+    ConnectionOption, FilterOp, HttpRequest, Io, Manifest, OptionType, Pattern, Plan, Report,
+    ScanRequest,
 };
 use sessionql_plugin_sdk::{
     Column, Error, ErrorDocument, Host, Options, Reason, Result, Table, WireError, export_provider,
@@ -22,9 +23,10 @@ use sessionql_plugin_sdk::{
 use keyed::Keyed;
 
 /// What a connection can be guilty of.
-const CRIMES: [&str; 11] = [
+const CRIMES: [&str; 12] = [
     "none",
     "panic_in_plan",
+    "echo_in_plan",
     "panic_in_scan",
     "bad_json_reply",
     "wrong_schema",
@@ -45,11 +47,13 @@ pub struct Faulty {
     keyed: Keyed,
 }
 
-/// Columns: `id` (text, never NULL) and `n` (whole number), counted from 0.
+/// Columns: `id` (text, never NULL) and `n` (whole number), counted from 0; hidden is `pin`, the id once
+/// more, which nobody may see.
 fn rows() -> Table {
     Table::new("rows", "One row that was made up.").main().primary_key(["id"]).columns([
         Column::text("id", "id").required().doc("The row's number as text."),
         Column::int64("n", "n").doc("The row's number."),
+        Column::text("pin", "pin").hidden().sensitive().filters([FilterOp::Eq]).doc("A secret."),
     ])
 }
 
@@ -119,6 +123,10 @@ impl Documents for Faulty {
         }
         match self.crime.as_str() {
             "panic_in_plan" => panic!("a panic in plan, as asked"),
+            "echo_in_plan" => {
+                let asked = String::from_utf8_lossy(request);
+                Error::plugin(format!("no plan for {asked}")).into()
+            }
             "bad_json_reply" => Answer::Done(Some(b"{\"slices\": [nul".to_vec())),
             _ => Answer::document(&Plan { slices: vec![Value::Null], ..Plan::default() }),
         }
@@ -178,7 +186,7 @@ impl Faulty {
             let array = match (name.as_str(), self.crime.as_str()) {
                 ("id", "wrong_schema") => int(),
                 ("id", "lies_null") => text(&|n| n % 3 == 1),
-                ("id", _) => text(&|_| false),
+                ("id" | "pin", _) => text(&|_| false),
                 _ => int(),
             };
             fields.push((name, array));

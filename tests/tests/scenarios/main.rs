@@ -6,6 +6,7 @@
 //! `model`: random queries over all four, over `sessions`, and joins between them.
 //! `sessions`: the union over all connections. `bind_join`: joins that ask by key.
 //! `operators`: OVERLAPS, CONTAINS, ASOF JOIN, and windows wherever they may stand.
+//! `scan_cache`: rows that are read once for several places.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
 //! promises. `plugins`: the wall. `c_plugin`: the example in C.
 //! `parameters`: values from outside. `program`: the binary; `fmt` and `check`: its other two tasks.
@@ -39,6 +40,7 @@ mod operators;
 mod parameters;
 mod plugins;
 mod program;
+mod scan_cache;
 mod sessions;
 mod tidy;
 mod traps;

@@ -92,6 +92,35 @@ fn every_crime_is_an_error_that_names_the_connection() {
     }
 }
 
+/// What is compared with a sensitive column is not shown by a plugin that cannot plan, in whatever form
+/// the query has it, and whether its failure is the query's or, in `sessions`, a gap.
+#[test]
+fn a_plugin_that_repeats_the_request_shows_no_sensitive_value() {
+    let connection = |name: &str, crime: &str| {
+        format!(
+            "[connections.{name}]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\n\
+             crime = \"{crime}\"\n"
+        )
+    };
+    let config = connection("bad", "echo_in_plan") + &connection("good", "none");
+    for condition in [
+        "pin = 'canary-7'",
+        "pin IN ('canary-7', 'other')",
+        "upper(pin) = 'canary-7'",
+        "pin = 'canary-7' OR n = 1",
+    ] {
+        for sql in ["SELECT n FROM bad WHERE", "EXPLAIN SELECT n FROM bad WHERE"] {
+            let answer = ask(&config, &format!("{sql} {condition}"));
+            let Some(error) = &answer.error else { panic!("{condition}: an error was due") };
+            assert!(error.to_string().contains("no plan for"), "{condition}: {error}");
+            assert!(!format!("{error:?}").contains("canary-7"), "{condition}: {error:?}");
+        }
+    }
+    let answer = ask(&config, "SELECT id FROM sessions WHERE id = 'shown'");
+    let told = format!("{:?}", answer.completeness);
+    assert!(told.contains("no plan for"), "{told}");
+}
+
 /// A panic poisons a library for the whole process; a copy of the file is another library.
 #[test]
 fn a_plugin_that_panicked_is_not_called_again() {
