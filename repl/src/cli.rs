@@ -408,7 +408,7 @@ mod tests {
             ),
             (&["--quiet=yes"], "`--quiet` takes no value"),
             (&["fnt", "a.sql"], "unexpected argument `fnt` | did you mean `fmt`?"),
-            (&["fmt"], "`fmt` needs a file | `-` is standard input"),
+            (&["fmt"], "no file is named | `-` is standard input"),
             (&["fmt", "--chekc", "a.sql"], "no option `--chekc` | did you mean `--check`?"),
         ];
         for (line, expected) in cases {

@@ -60,9 +60,7 @@ impl From<clap::Error> for Refusal {
                     .with_suggestion(&error, ContextKind::SuggestedSubcommand)
             }
             ErrorKind::MissingRequiredArgument => {
-                let task = text(&error, ContextKind::Usage);
-                let task = task.split_whitespace().nth(2).unwrap_or_default();
-                Self::new(format!("`{task}` needs a file")).with_hint("`-` is standard input")
+                Self::new("no file is named").with_hint("`-` is standard input")
             }
             ErrorKind::InvalidValue if value.is_empty() => {
                 let refusal = Self::new(format!("`{option}` needs a value"));

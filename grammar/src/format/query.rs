@@ -28,9 +28,9 @@ impl Printer<'_, '_> {
         }
         if let Some(offset) = &query.offset {
             if query.limit.is_some() {
-                self.space()
+                self.space();
             } else {
-                self.line()
+                self.line();
             }
             self.words("OFFSET");
             self.space();

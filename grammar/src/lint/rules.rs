@@ -138,16 +138,11 @@ impl Lints<'_> {
 
     fn never_true(&mut self, expr: &Expr) {
         match &expr.kind {
-            ExprKind::Binary { op, left, right, .. } if op.is_comparison() => {
-                if is_null(left) || is_null(right) {
-                    let message = "a comparison with NULL is never true".to_owned();
-                    self.add(
-                        "never-true",
-                        expr.span,
-                        message,
-                        Some("write IS NULL or IS NOT NULL"),
-                    );
-                }
+            ExprKind::Binary { op, left, right, .. }
+                if op.is_comparison() && (is_null(left) || is_null(right)) =>
+            {
+                let message = "a comparison with NULL is never true".to_owned();
+                self.add("never-true", expr.span, message, Some("write IS NULL or IS NOT NULL"));
             }
             ExprKind::Between { low, high, is_negated: false, is_symmetric: false, .. } => {
                 if let (Some(low), Some(high)) = (number(low), number(high))
