@@ -16,7 +16,7 @@ const DURATIONS: &str = "durations are written without quotes: 90s, 15m, 8h, 7d"
 
 /// Lines of the engine with `{}` where something stands, and what is said instead: `{0}` is the
 /// first of these. The last is a hint, empty if there is none.
-const PHRASES: [(&str, &str, &str); 29] = [
+const PHRASES: [(&str, &str, &str); 26] = [
     (
         "cannot create filter with non-boolean predicate {} returning {}",
         "a condition is true or false, found {1}",
@@ -29,17 +29,6 @@ const PHRASES: [(&str, &str, &str); 29] = [
     ),
     ("unary operator `-` only supports {}", "`-` takes a number or a duration", ""),
     ("function `{}` failed to match any signature{}", "`{0}` does not take these arguments", ""),
-    (
-        "failed to coerce arguments to satisfy a call to `{}` function{}",
-        "`{0}` does not take these arguments",
-        "",
-    ),
-    ("`{}` does not support zero arguments{}", "`{0}` takes arguments, found none", ""),
-    (
-        "function `{}` expects {} arguments but received {}. {}",
-        "`{0}` takes {1} arguments, found {2}",
-        "",
-    ),
     ("invalid function `{}`", "`{0}` cannot be called like this", "window functions need OVER (…)"),
     (
         "column in SELECT must be in GROUP BY or an aggregate function: {}column \"{}\" must appear{}",
@@ -77,7 +66,11 @@ const PHRASES: [(&str, &str, &str); 29] = [
         "conditions on single rows stand after WHERE",
     ),
     ("the window {} is not defined!", "no window `{0}`", "WINDOW w AS (…) defines one"),
-    ("WITH query name \"{}\" specified more than once", "WITH has two queries named `{0}`", ""),
+    (
+        "WITH query name \"{}\" specified more than once",
+        "WITH names `{0}`, which is the name of another query already",
+        "",
+    ),
     (
         "source table contains {} columns but only {} names given as column alias",
         "the table has {0} columns, and {1} names are given for them",

@@ -202,10 +202,13 @@ fn is_plain_fraction(text: &str) -> bool {
         && (fraction == "0" || !fraction.ends_with('0'))
 }
 
-/// Returns the float that a number is, if the float's own digits are those of the number.
+/// Returns the float that a number is, if the float's own digits are those of the number. Where two
+/// numbers are as near to a float, those who write it do not agree on its digits.
 pub(super) fn exact_float(text: &str) -> Option<f64> {
     let float: f64 = text.parse().ok()?;
-    let same = float.is_finite() && decimal_of(text)? == decimal_of(&format!("{float:e}"))?;
+    let written = serde_json::Number::from_f64(float)?.to_string();
+    let number = decimal_of(text)?;
+    let same = number == decimal_of(&format!("{float:e}"))? && number == decimal_of(&written)?;
     same.then_some(float)
 }
 
@@ -344,6 +347,12 @@ mod tests {
         assert_eq!(guess(&["true", "1"]), ColumnType::Text);
         assert_eq!(guess(&["2026-03-01", "1"]), ColumnType::Text);
         assert_eq!(guess(&[]), ColumnType::Text);
+    }
+
+    #[test]
+    fn a_float_between_two_numbers_is_none_of_them() {
+        assert_eq!(exact_float("600000000000000.2"), None);
+        assert_eq!(exact_float("600000000000000.3"), None);
     }
 
     #[test]

@@ -122,7 +122,10 @@ fn errors_of_names_and_types() {
         ("SELECT lowr('A')", "no function `lowr` (did you mean `lower`?)"),
         ("SELECT * FROM nowhere", "no table `nowhere`: no connection is configured"),
         ("SET timezone = 'UTC'", "no setting `timezone` (did you mean `time_zone`?)"),
-        ("SHOW nothing", "no setting `nothing`"),
+        (
+            "SHOW nothing",
+            "no setting `nothing` (settings are `time_zone`, `pushdown`, `memory_limit`)",
+        ),
         ("SELECT now() > 'soon'", "`soon` is not a date or time"),
         ("SELECT 1 EXCEPT ALL SELECT 1", "EXCEPT ALL is not supported yet"),
         ("SELECT 1 INTERSECT ALL SELECT 1", "INTERSECT ALL is not supported yet"),
