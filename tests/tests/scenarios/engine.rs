@@ -126,7 +126,10 @@ fn errors_of_names_and_types() {
             "SHOW nothing",
             "no setting `nothing` (settings are `time_zone`, `pushdown`, `memory_limit`)",
         ),
-        ("SELECT now() > 'soon'", "`soon` is not a date or time"),
+        (
+            "SELECT now() > 'soon'",
+            "`soon` is not a date or time (times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z')",
+        ),
         ("SELECT 1 EXCEPT ALL SELECT 1", "EXCEPT ALL is not supported yet"),
         ("SELECT 1 INTERSECT ALL SELECT 1", "INTERSECT ALL is not supported yet"),
     ] {
