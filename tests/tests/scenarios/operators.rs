@@ -325,7 +325,10 @@ fn what_is_no_session_is_an_error_with_a_place() {
         ("SELECT 1 FROM a WHERE a CONTAINS 24h", "CONTAINS needs an instant here; at `24h`"),
         ("SELECT 1 FROM a WHERE (start, 5) OVERLAPS a", "OVERLAPS needs an instant here; at `5`"),
         ("SELECT 1 FROM a WHERE (start, id) OVERLAPS a", "OVERLAPS needs an instant here; at `id`"),
-        ("SELECT 1 FROM a WHERE a CONTAINS 'soon'", "`soon` is not a date or time; at `'soon'`"),
+        (
+            "SELECT 1 FROM a WHERE a CONTAINS 'soon'",
+            "`soon` is not a date or time; at `'soon'`; hint: times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z'",
+        ),
         (
             "SELECT overlap(a) FROM a",
             "`overlap` takes two sessions; at `overlap`; hint: write overlap(a, b) with tables of FROM, or overlap((s1, e1), (s2, e2))",
@@ -344,7 +347,7 @@ fn what_is_no_session_is_an_error_with_a_place() {
         ),
         (
             "SELECT 1 FROM a, (SELECT 1 AS x WHERE a CONTAINS now()) b",
-            "no column `start` in `a`; at `a`",
+            "no table `a` in FROM; at `a`",
         ),
     ] {
         assert_eq!(tables.error(sql), told, "{sql}");
