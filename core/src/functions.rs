@@ -32,6 +32,9 @@ pub(crate) use read_instant::read_instant;
 /// The name of the function that a time window is lowered to.
 pub(crate) const OPEN_DURING: &str = "open_during";
 
+/// What operators of sessions are lowered to; a query cannot call them.
+pub(crate) const OPERATORS: [&str; 3] = [LIFETIMES_OVERLAP, LIFETIME_CONTAINS, ASOF_CONDITION];
+
 /// Returns the functions of one row to register.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let mut functions = vec![

@@ -13,6 +13,9 @@ use sessionql_grammar::ast::{
 /// How many times a query is planned again at most.
 const MAX_TRIALS: usize = 60;
 
+/// Longer queries are not searched: to read them so often takes longer than to find the mistake.
+const MAX_QUERY_BYTES: usize = 64 << 10;
+
 /// A query with NULL in the place of one of its expressions.
 pub(super) struct Trial {
     pub(super) text: String,
@@ -37,7 +40,9 @@ impl<'a> Search<'a> {
     /// Begins with the whole query.
     pub(super) fn new(text: &'a str, query: &Query) -> Self {
         let mut exprs = Exprs::default();
-        walk_query(query, &mut exprs);
+        if query.span.end - query.span.start <= MAX_QUERY_BYTES {
+            walk_query(query, &mut exprs);
+        }
         let untried = exprs.parts_of(None);
         let query = query.span;
         Self {
@@ -145,8 +150,9 @@ impl Exprs {
         };
         let mut parts: Vec<Span> = Vec::new();
         for (span, _) in self.0.iter().filter(|(span, _)| is_within(span)) {
+            // What is below an expression comes right after it.
             let is_covered =
-                parts.iter().any(|part| part.start <= span.start && span.end <= part.end);
+                parts.last().is_some_and(|part| part.start <= span.start && span.end <= part.end);
             if !is_covered {
                 parts.push(*span);
             }

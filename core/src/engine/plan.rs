@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use datafusion::catalog::MemoryCatalogProviderList;
@@ -28,6 +29,9 @@ use crate::rules::{
     QueryZone, ShareScans, TimeLiterals, ValueLists, scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
+
+/// How long the place of a mistake is searched for.
+const SEARCH: Duration = Duration::from_secs(3);
 
 /// The one catalog of a statement.
 const CATALOG: &str = "sessionql";
@@ -103,10 +107,14 @@ pub(super) async fn prepare(
     query: &Query,
     parameters: HashMap<String, Expr>,
 ) -> Result<Prepared, Error> {
+    let began = Instant::now();
     match plan(shared, context, text, query, parameters.clone()).await {
         Err(Error::Query { message, span: None, hint }) => {
             let mut search = Search::new(text, query);
-            while let Some(Trial { text, query }) = search.next_trial() {
+            // Planning may take long, as where a large local file is looked through.
+            while began.elapsed() < SEARCH
+                && let Some(Trial { text, query }) = search.next_trial()
+            {
                 match plan(shared, context, &text, &query, parameters.clone()).await {
                     Err(Error::Query { message: again, .. }) if again == message => {}
                     _ => search.clear(),
@@ -190,6 +198,9 @@ struct EngineFunctions<'a>(&'a SessionState);
 impl lower::Functions for EngineFunctions<'_> {
     fn has(&self, name: &str) -> bool {
         let state = self.0;
+        if functions::OPERATORS.contains(&name) {
+            return false;
+        }
         name == "unnest"
             || state.scalar_functions().contains_key(name)
             || state.aggregate_functions().contains_key(name)
