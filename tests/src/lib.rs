@@ -8,6 +8,7 @@ pub mod ekran;
 pub mod formal;
 pub mod model;
 pub mod oam;
+pub mod program;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,47 +3,30 @@
 use std::process::Command;
 
 use serde_json::json;
-use sessionql_sandbox::{Clock, Sandbox, SandboxOptions};
-use sessionql_tests::{plugin_directory, program};
+use sessionql_tests::program;
+use sessionql_tests::program::{Program, command};
 
-struct World {
-    sandbox: Sandbox,
-    directory: tempfile::TempDir,
-}
-
-impl World {
-    fn new() -> Self {
-        let options = SandboxOptions { seed: 1, clock: Clock::system() };
-        let sandbox = Sandbox::start(options).expect("the sandbox starts");
-        let directory = tempfile::tempdir().expect("a directory is made");
-        sandbox.write_config(directory.path()).expect("the configuration is written");
-        Self { sandbox, directory }
-    }
-
-    /// Checks a file of this text.
-    fn check(&self, text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-        std::fs::write(self.directory.path().join("q.sql"), text).expect("the file is written");
-        let mut command = Command::new(program());
-        command.args(["check", "q.sql", "--config", "config.toml", "--plugin-dir"]);
-        command.arg(plugin_directory()).args(arguments).env("NO_COLOR", "1");
-        let output = command.current_dir(self.directory.path()).output();
-        let output = output.expect("the program starts");
-        let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
-        (output.status.code(), text(output.stdout), text(output.stderr))
-    }
+/// Checks a file of this text.
+fn check(world: &Program, text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    std::fs::write(world.directory.path().join("q.sql"), text).expect("the file is written");
+    let mut command = command(&world.config(), &["check", "q.sql"]);
+    let output = command.args(arguments).current_dir(world.directory.path()).output();
+    let output = output.expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 #[test]
 fn nothing_is_found_and_nothing_is_sent() {
-    let world = World::new();
-    let found = world.check("SELECT user FROM openvpn SINCE 24h;\nSHOW TABLES;\n", &[]);
+    let world = Program::new();
+    let found = check(&world, "SELECT user FROM openvpn SINCE 24h;\nSHOW TABLES;\n", &[]);
     assert_eq!(found, (Some(0), String::new(), String::new()));
     assert_eq!(world.sandbox.openvpn.data_requests().len(), 0);
 }
 
 #[test]
 fn a_finding_has_a_place_a_name_and_a_hint() {
-    let world = World::new();
+    let world = Program::new();
     let expected = "\
 warning: nothing bounds the time of `openvpn`: all its history is read (no-time-bound)
  --> q.sql:2:6
@@ -52,29 +35,29 @@ warning: nothing bounds the time of `openvpn`: all its history is read (no-time-
   |      ^^^^^^^
 hint: add SINCE, UNTIL or AT
 ";
-    let found = world.check("SELECT user\nFROM openvpn\n", &[]);
+    let found = check(&world, "SELECT user\nFROM openvpn\n", &[]);
     assert_eq!(found, (Some(1), String::new(), expected.to_owned()));
     let allowed = "SELECT user\nFROM openvpn -- sessionql: allow no-time-bound\n";
-    assert_eq!(world.check(allowed, &[]).0, Some(0));
+    assert_eq!(check(&world, allowed, &[]).0, Some(0));
 }
 
 #[test]
 fn a_warning_of_the_engine_is_a_finding() {
-    let world = World::new();
-    let (code, _, stderr) = world.check("SELECT user FROM openvpn WHERE id = 124", &[]);
+    let world = Program::new();
+    let (code, _, stderr) = check(&world, "SELECT user FROM openvpn WHERE id = 124", &[]);
     assert_eq!(code, Some(1));
     assert!(stderr.starts_with("warning: `id` is text"), "{stderr}");
 }
 
 #[test]
 fn what_is_wrong_ends_with_2() {
-    let world = World::new();
+    let world = Program::new();
     for (text, message) in [
         ("SELECT usr FROM openvpn SINCE 1d", "error: no column `usr`"),
         ("SELECT user FROM openvpm", "error: no table `openvpm`"),
         ("SELECT (1", "error: `(` is never closed"),
     ] {
-        let (code, stdout, stderr) = world.check(text, &[]);
+        let (code, stdout, stderr) = check(&world, text, &[]);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{text}");
         assert!(stderr.starts_with(message), "{stderr}");
     }
@@ -82,9 +65,9 @@ fn what_is_wrong_ends_with_2() {
 
 #[test]
 fn json_is_for_editors() {
-    let world = World::new();
+    let world = Program::new();
     let (code, stdout, stderr) =
-        world.check("SELECT usr\nFROM openvpn WHERE end = NULL", &["--format", "json"]);
+        check(&world, "SELECT usr\nFROM openvpn WHERE end = NULL", &["--format", "json"]);
     assert_eq!((code, stderr.as_str()), (Some(2), ""));
     let found: serde_json::Value = serde_json::from_str(&stdout).expect("it is JSON");
     assert_eq!(found[0]["severity"], "error");
@@ -97,7 +80,7 @@ fn json_is_for_editors() {
             "hint": "write IS NULL or IS NOT NULL",
         })
     );
-    let (code, stdout, _) = world.check("SELECT 1", &["--format", "json"]);
+    let (code, stdout, _) = check(&world, "SELECT 1", &["--format", "json"]);
     assert_eq!((code, stdout.as_str()), (Some(0), "[]\n"));
 }
 

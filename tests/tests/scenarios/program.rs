@@ -1,49 +1,8 @@
 //! The binary: what it prints where, and how it ends.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
-use sessionql_sandbox::{Clock, Sandbox, SandboxOptions};
-use sessionql_tests::{plugin_directory, program};
-
-struct Program {
-    sandbox: Sandbox,
-    directory: tempfile::TempDir,
-}
-
-impl Program {
-    fn new() -> Self {
-        let options = SandboxOptions { seed: 1, clock: Clock::system() };
-        let sandbox = Sandbox::start(options).expect("the sandbox starts");
-        let directory = tempfile::tempdir().expect("a directory is made");
-        sandbox.write_config(directory.path()).expect("the configuration is written");
-        Self { sandbox, directory }
-    }
-
-    fn config(&self) -> std::path::PathBuf {
-        self.directory.path().join("config.toml")
-    }
-
-    fn rewrite_config(&self, change: impl Fn(String) -> String) {
-        let text = std::fs::read_to_string(self.config()).expect("the configuration is there");
-        std::fs::write(self.config(), change(text)).expect("the configuration is written");
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        run(&self.config(), arguments)
-    }
-}
-
-fn run(config: &Path, arguments: &[&str]) -> Output {
-    command(config, arguments).output().expect("the program starts")
-}
-
-fn command(config: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.arg("--plugin-dir").arg(plugin_directory()).arg("--config").arg(config);
-    command.args(arguments).env_remove("SESSIONQL_CONFIG").env("NO_COLOR", "1");
-    command
-}
+use sessionql_tests::program::{Program, command};
 
 /// Returns a configuration whose first connection, `openvpn`, has one more key at its end.
 fn with_key(text: &str, key: &str) -> String {
