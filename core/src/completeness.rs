@@ -75,6 +75,21 @@ impl ConnectionReport {
     }
 }
 
+/// How far the scans of a running statement have come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Requests sent, those for tokens included.
+    pub n_requests: u64,
+    /// Answers that have come; for a paged scan, its pages.
+    pub n_pages: u64,
+    /// Rows that have come, each counted once.
+    pub n_rows: u64,
+    /// The connection whose next request waits longest for its turn.
+    pub waiting: Option<String>,
+    /// Until when it waits.
+    pub waits_until: Option<tokio::time::Instant>,
+}
+
 /// Where the scans of one statement write what became of them.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -172,6 +187,13 @@ impl Ledger {
         self.ended.notify_waiters();
     }
 
+    /// Returns the rows of a run so far, and how long it has taken.
+    pub(crate) fn sums(&self, id: EntryId) -> (RowCounts, Duration) {
+        let entries = lock(&self.entries);
+        let sums = |entry: &Entry| (entry.rows, entry.elapsed.unwrap_or(entry.began.elapsed()));
+        entries.get(id.0).map(sums).unwrap_or_default()
+    }
+
     /// Waits until no scan runs any more. One whose consumer had enough may still have to say what
     /// its rows are worth; one that takes too long is told of in a note.
     pub(crate) async fn settle(&self) {
@@ -191,6 +213,23 @@ impl Ledger {
                 entry.notes.push(note.to_owned());
             }
         }
+    }
+
+    /// Returns how far the scans have come.
+    pub(crate) fn progress(&self) -> Progress {
+        let mut progress = Progress::default();
+        for entry in lock(&self.entries).iter() {
+            let usage = entry.account.usage();
+            progress.n_requests += usage.requests + usage.token_requests;
+            progress.n_pages += usage.answers;
+            progress.n_rows += entry.rows.n_new;
+            let waits_until = entry.account.waits_until();
+            if entry.elapsed.is_none() && waits_until > progress.waits_until {
+                progress.waits_until = waits_until;
+                progress.waiting = Some(entry.connection.clone());
+            }
+        }
+        progress
     }
 
     /// Returns what the scans did so far, in the order in which they began.

@@ -17,6 +17,8 @@ use crate::http::RequestBudget;
 /// A statement while it is planned and run.
 #[derive(Debug)]
 pub(crate) struct StatementContext {
+    /// What the log calls this run: eight hexadecimal digits, drawn anew for each statement.
+    pub run: String,
     /// The instant that `now()` means.
     pub now: DateTime<Utc>,
     /// What the host's clock showed at the statement's begin.
@@ -60,6 +62,7 @@ impl StatementContext {
     /// Returns the context of a statement that begins.
     pub(crate) fn new(now: DateTime<Utc>, clock: DateTime<Utc>, runtime: Handle) -> Self {
         Self {
+            run: format!("{:08x}", fastrand::u32(..)),
             now,
             clock,
             pushes_filters: true,

@@ -9,6 +9,8 @@ mod answer;
 mod auth;
 #[path = "http/limits.rs"]
 mod limits;
+#[path = "http/load.rs"]
+mod load;
 #[path = "http/origin.rs"]
 mod origin;
 #[path = "http/retry.rs"]

@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub(crate) format: Option<Format>,
 
+    /// In csv, put a ' before text that a spreadsheet would run as a formula
+    #[arg(long)]
+    pub(crate) guard_formulas: bool,
+
     /// Write rows to this file, replaced as a whole when there is a result
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -125,10 +129,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
     pub(crate) log_level: Option<LogLevel>,
 
-    /// How to write the log: text
+    /// How to write the log: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     #[arg(hide_possible_values = true, hide_default_value = true)]
-    log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
 }
 
 /// What else the program does.
@@ -198,8 +202,9 @@ pub(crate) enum LogLevel {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
+pub(crate) enum LogFormat {
     Text,
+    Json,
 }
 
 impl From<LogLevel> for tracing::Level {

@@ -65,9 +65,18 @@ fn beside_executable(directory: &Path) -> Vec<PathBuf> {
 
 /// Tells whether escape sequences for colours may be written to a stream that is a terminal or not.
 pub(crate) fn allows_colour(is_terminal: bool) -> bool {
-    is_terminal
-        && variable("NO_COLOR").is_none()
-        && variable("TERM").is_none_or(|terminal| terminal != "dumb")
+    is_terminal && variable("NO_COLOR").is_none() && moves_cursor()
+}
+
+/// Tells whether a terminal may be told to move its cursor.
+pub(crate) fn moves_cursor() -> bool {
+    variable("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+/// Returns how many columns the terminal on stderr has.
+pub(crate) fn progress_width() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr())
+        .map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0))
 }
 
 /// Returns how many columns a table on stdout may have: `COLUMNS`, else the terminal's.

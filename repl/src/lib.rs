@@ -14,6 +14,7 @@ mod expect;
 mod format;
 mod output;
 mod parameters;
+mod progress;
 mod render;
 mod report;
 mod run;
@@ -33,10 +34,11 @@ use sessionql_core::plugin::PluginPath;
 use sessionql_core::{Engine, EngineOptions, Error};
 use sessionql_grammar::ast::Statement;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use cli::{Arguments, Invocation, Task};
+use cli::{Arguments, Invocation, LogFormat, Task};
 use exit::Exit;
 use report::{Report, Reporter};
 use run::{Runner, TimeOptions};
@@ -189,10 +191,13 @@ fn engine_options(arguments: &Arguments) -> EngineOptions {
 
 fn start_log(arguments: &Arguments, is_coloured: bool) {
     let Some(level) = arguments.log_level else { return };
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_coloured);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match arguments.log_format {
+        LogFormat::Text => lines.with_ansi(is_coloured).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+    };
     let level = tracing::Level::from(level);
     let own = Targets::new().with_target("sessionql", level).with_target("plugin", level);
     // A host program that logs already keeps its own log.
-    let _started = tracing_subscriber::registry().with(lines).with(own).try_init();
+    let _started = tracing_subscriber::registry().with(lines.with_filter(own)).try_init();
 }

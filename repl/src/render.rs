@@ -73,6 +73,8 @@ pub(crate) struct Layout {
     pub(crate) is_coloured: bool,
     /// What stands below a table.
     pub(crate) footer: Footer,
+    /// Whether csv quotes text that a spreadsheet would run as a formula.
+    pub(crate) guards_formulas: bool,
     /// Whether the output has something already, from which this result is set apart.
     pub(crate) follows_output: bool,
 }
@@ -92,7 +94,9 @@ pub(crate) enum Footer {
 pub(crate) fn renderer(schema: &Schema, layout: &Layout) -> Box<dyn Renderer + Send> {
     match layout.format {
         Format::Table => Box::new(table::Table::new(schema, *layout)),
-        Format::Csv => Box::new(csv::Csv::new(schema, layout.follows_output)),
+        Format::Csv => {
+            Box::new(csv::Csv::new(schema, layout.follows_output, layout.guards_formulas))
+        }
         Format::Json => Box::new(json::Envelope::new(schema)),
         Format::Jsonl => Box::new(json::Lines::new(schema)),
     }

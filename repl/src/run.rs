@@ -5,6 +5,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sessionql_core::completeness::{Completeness, Off};
@@ -15,6 +16,7 @@ use tokio::runtime::Runtime;
 use crate::cli::{Arguments, Format};
 use crate::environment;
 use crate::exit::Exit;
+use crate::progress::ProgressLine;
 use crate::render::{self, Footer, Layout, Summary, Told};
 use crate::report::{Kind, Report, Reporter};
 use crate::script::Script;
@@ -112,6 +114,7 @@ pub(crate) struct Runner {
     parameters: Parameters,
     format: Format,
     footer: Footer,
+    guards_formulas: bool,
     is_coloured: bool,
     has_screen: bool,
     reporter: Reporter,
@@ -152,6 +155,7 @@ impl Runner {
                 (false, true) => Footer::RowsAndTime,
                 (false, false) => Footer::Rows,
             },
+            guards_formulas: arguments.guard_formulas,
             is_coloured: environment::allows_colour(is_terminal),
             has_screen: arguments.output.is_none(),
             reporter,
@@ -183,13 +187,14 @@ impl Runner {
             let started = Instant::now();
             let Some(mut outcome) = self.begin(script, statement).await? else { return Ok(None) };
             let layout = self.layout(follows_output);
+            let mut line = ProgressLine::new(self.reporter.is_quiet());
             if outcome.is_explanation() {
-                return self.explain(&mut outcome, &layout, out, started).await.map(Some);
+                return self.explain(&mut outcome, line, &layout, out, started).await.map(Some);
             }
             let mut renderer = render::renderer(outcome.schema(), &layout);
             let mut summary = Summary::default();
             let ended = loop {
-                match self.next(&mut outcome).await {
+                match self.next(&mut outcome, &mut line).await {
                     Ok(None) => break Ok(()),
                     Err(trouble) => break Err(trouble),
                     Ok(Some(batch)) => {
@@ -212,12 +217,13 @@ impl Runner {
     async fn explain(
         &self,
         outcome: &mut Outcome,
+        mut line: ProgressLine,
         layout: &Layout,
         out: &mut dyn Write,
         started: Instant,
     ) -> Result<Summary, Trouble> {
         let ended = loop {
-            match self.next(outcome).await {
+            match self.next(outcome, &mut line).await {
                 Ok(None) => break Ok(()),
                 Ok(Some(_)) => {}
                 Err(trouble) => break Err(trouble),
@@ -275,14 +281,24 @@ impl Runner {
         Ok((!outcome.schema().fields().is_empty()).then_some(outcome))
     }
 
+    /// Waits for the next rows, and meanwhile tells how far they are.
     async fn next(
         &self,
         outcome: &mut Outcome,
-    ) -> Result<Option<arrow::array::RecordBatch>, Trouble> {
-        tokio::select! {
-            biased;
-            stop = self.signals.stopped() => Err(Trouble::Stopped(stop)),
-            next = outcome.next() => Ok(next.transpose()?),
+        line: &mut ProgressLine,
+    ) -> Result<Option<RecordBatch>, Trouble> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                stop = self.signals.stopped() => Err(Trouble::Stopped(stop)),
+                next = outcome.next() => next.transpose().map_err(Trouble::from),
+                () = line.due() => {
+                    line.draw(&outcome.progress(), self.engine.settings().time_zone);
+                    continue;
+                }
+            };
+            line.clear();
+            return next;
         }
     }
 
@@ -294,6 +310,7 @@ impl Runner {
             width: if self.has_screen { environment::screen_width() } else { usize::MAX },
             is_coloured: self.is_coloured,
             footer: self.footer,
+            guards_formulas: self.guards_formulas,
             follows_output,
         }
     }

@@ -9,6 +9,7 @@ pub mod formal;
 pub mod model;
 pub mod oam;
 pub mod program;
+pub mod provider;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use super::explained::Explained;
 use super::phrases::rephrase;
 use super::plan::Prepared;
 use super::words::sentence;
-use crate::completeness::Completeness;
+use crate::completeness::{Completeness, Progress};
 use crate::error::Error;
 use crate::explain::Explanation;
 use crate::statement::StatementContext;
@@ -91,7 +91,7 @@ impl Outcome {
         &self.warnings
     }
 
-    /// Returns the next rows; `None` at the end.
+    /// Returns the next rows; `None` at the end. Nothing is lost if the future is dropped.
     ///
     /// # Errors
     /// The first failure of a scan, of an expression, or of the deadline; rows end with it.
@@ -138,6 +138,11 @@ impl Outcome {
     pub fn explanation(&self) -> Option<Explanation> {
         let (explained, context) = (self.explained.as_ref()?, self.context.as_ref());
         Some(explained.explanation(context.map(|context| &context.ledger), self.completeness()))
+    }
+
+    /// Returns how far the scans have come.
+    pub fn progress(&self) -> Progress {
+        self.context.as_ref().map(|context| context.ledger.progress()).unwrap_or_default()
     }
 
     /// Returns what the rows cover. Whole only after the last row.

@@ -8,7 +8,7 @@ use sessionql_plugin_abi::message::Verdict;
 
 use super::sql::shorten;
 use super::{Analysis, ConnectionCost, Explanation, FilterExplanation, ScanExplanation, Step};
-use crate::display::escape_controls;
+use crate::display::{count, escape_controls, grouped};
 use crate::duration::human;
 use crate::http::{FinishedRequest, Preview};
 
@@ -325,25 +325,6 @@ fn shown_time(time: Duration) -> String {
         1_000..1_000_000 => format!("{}ms", micros / 1_000),
         _ => human(time),
     }
-}
-
-/// Returns a number and what it counts: `1 row`, `1,200 rows`.
-fn count(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(number))
-}
-
-/// Returns a number with its thousands set apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

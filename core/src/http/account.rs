@@ -70,6 +70,8 @@ pub struct Account {
     retries: AtomicU64,
     answers: AtomicU64,
     waited_us: AtomicU64,
+    /// Until when no request is sent, if one waits for its turn.
+    waits_until: Mutex<Option<Instant>>,
     bytes: AtomicU64,
     finished: Mutex<Vec<FinishedRequest>>,
 }
@@ -131,6 +133,19 @@ impl Account {
     pub(super) fn answered(&self, body_bytes: u64) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(body_bytes, Ordering::Relaxed);
+    }
+
+    /// Returns until when the scan waits for its next request, if it does.
+    pub fn waits_until(&self) -> Option<Instant> {
+        let until = *self.waits_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.filter(|until| *until > Instant::now())
+    }
+
+    /// Waits, and tells whoever looks on until when.
+    pub(super) async fn sleep(&self, wait: Duration) {
+        let until = Instant::now().checked_add(wait);
+        *self.waits_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        tokio::time::sleep(wait).await;
     }
 
     /// Counts time spent waiting.

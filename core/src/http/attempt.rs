@@ -75,6 +75,7 @@ impl Inner {
             request = prepared.line,
             attempt = n,
             status,
+            bytes = result.as_ref().ok().map_or(0, Reply::len_bytes),
             elapsed_ms = u64::try_from(departed.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request answered"
         );
@@ -84,7 +85,7 @@ impl Inner {
     /// Waits until the limiter lets a request pass.
     async fn pass(&self, scope: &Scope) -> Result<Pass<'_>, Fault> {
         let began = Instant::now();
-        let pass = self.limiter.pass(scope.deadline, self.retry.patience).await;
+        let pass = self.limiter.pass(scope.deadline, self.retry.patience, &scope.account).await;
         scope.account.waited(began.elapsed());
         pass.map_err(|TooLong { wait, is_asked }| {
             let left = scope.deadline.map(|deadline| deadline.duration_since(Instant::now()));
@@ -120,7 +121,7 @@ impl Inner {
             Fault { remedy: Remedy::SlowDown, ..Fault::status(status, excerpt, floor) }
         };
         match status {
-            401 | 407 | 408 | 429 | 500.. => {
+            401 | 407 | 408 | 425 | 429 | 500.. => {
                 let head = body::read_head(response, self.limits.idle).await;
                 let excerpt = self.redactor.excerpt(&head);
                 if status == 429 || is_resource_exhausted(&head) {

@@ -283,24 +283,27 @@ impl Body {
         Ok(head)
     }
 
-    /// Checks that the body is one JSON document. A byte order mark is left to the plugin.
+    /// Checks that the body is one JSON document; takes a byte order mark off it.
     fn check_json(&mut self) -> io::Result<Result<(), serde_json::Error>> {
         type Skipped = serde::de::IgnoredAny;
         const MARK: &[u8] = b"\xef\xbb\xbf";
         match &mut self.content {
             Content::Memory(bytes) => {
-                let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
+                if bytes.starts_with(MARK) {
+                    *bytes = bytes.slice(MARK.len()..);
+                    self.len_bytes -= MARK.len() as u64;
+                }
                 Ok(serde_json::from_slice::<Skipped>(bytes).map(|_| ()))
             }
             Content::File(file) => {
                 let mut beginning = [0; MARK.len()];
                 file.read_exact(&mut beginning)?;
-                if beginning != MARK {
-                    file.rewind()?;
-                }
+                let begin = if beginning == MARK { MARK.len() as u64 } else { 0 };
+                self.len_bytes -= begin;
+                file.seek(io::SeekFrom::Start(begin))?;
                 let reader = io::BufReader::with_capacity(PIECE_BYTES, &*file);
                 let verdict = serde_json::from_reader::<_, Skipped>(reader).map(|_| ());
-                file.rewind()?;
+                file.seek(io::SeekFrom::Start(begin))?;
                 match verdict {
                     Err(error) if error.is_io() => Err(error.into()),
                     verdict => Ok(verdict),

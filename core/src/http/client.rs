@@ -56,6 +56,16 @@ pub(super) enum Reply {
     Redirect { status: u16, location: String },
 }
 
+impl Reply {
+    /// Returns the length of the body that came, in bytes.
+    pub(super) fn len_bytes(&self) -> u64 {
+        match self {
+            Self::Answer(answer) => answer.body.len_bytes(),
+            Self::Redirect { .. } => 0,
+        }
+    }
+}
+
 /// Why a request ended without a reply.
 enum Ended {
     /// Refused for its credentials; new ones may help.
@@ -348,7 +358,7 @@ impl Inner {
             match wait {
                 Ok(wait) => {
                     let began = Instant::now();
-                    tokio::time::sleep(wait).await;
+                    scope.account.sleep(wait).await;
                     scope.account.waited(began.elapsed());
                 }
                 Err(give_up) => {

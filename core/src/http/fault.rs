@@ -55,7 +55,7 @@ impl Fault {
             // Not implemented, version not supported, negotiation or loop of the server's own,
             // not extended, network login required: the same request gets the same answer.
             501 | 505 | 506 | 508 | 510 | 511 => (Remedy::None, Reason::ProviderError),
-            408 | 500..=599 => (Remedy::Retry, Reason::ProviderError),
+            408 | 425 | 500..=599 => (Remedy::Retry, Reason::ProviderError),
             _ => (Remedy::None, Reason::ProviderError),
         };
         let mut what = format!("answered {status}");

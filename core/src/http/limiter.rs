@@ -10,6 +10,7 @@ use std::time::Duration;
 use sessionql_plugin_abi::message::Rate;
 use tokio::time::Instant;
 
+use super::account::Account;
 use super::quota::Quota;
 
 /// Longest wait for a reset that was only announced; then a request asks again.
@@ -20,6 +21,8 @@ const LEAST_PACE: f64 = 1.0 / 64.0;
 const SLOWEST_PER_SECOND: f64 = 1.0 / 60.0;
 /// Over which time the own rate is measured when a provider throttles without saying its limit.
 const MEASURED: Duration = Duration::from_secs(10);
+/// Nothing is measured over less than this.
+const LEAST_MEASURED: Duration = Duration::from_secs(1);
 const MEASURED_REQUESTS: usize = 256;
 
 /// Spaces out the requests of one connection.
@@ -86,7 +89,7 @@ impl Limiter {
         Self { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }
     }
 
-    /// Waits until a request may be sent.
+    /// Waits until a request may be sent; `account` is told until when.
     ///
     /// # Errors
     /// The wait, at once, if it reaches the deadline, or if the provider asked for more than
@@ -95,6 +98,7 @@ impl Limiter {
         &self,
         deadline: Option<Instant>,
         patience: Duration,
+        account: &Account,
     ) -> Result<Pass<'_>, TooLong> {
         let _turn = self.turn.lock().await;
         loop {
@@ -107,7 +111,7 @@ impl Limiter {
             if is_late || (is_asked && wait > patience) {
                 return Err(TooLong { wait, is_asked });
             }
-            tokio::time::sleep(wait).await;
+            account.sleep(wait).await;
         }
     }
 
@@ -268,10 +272,13 @@ impl Bucket {
         Self { burst: f64::from(rate.burst), per_second, tokens, filled: Instant::now() }
     }
 
-    /// Returns a bucket with the rate of what was sent lately.
+    /// Returns a bucket with the rate of what was sent lately: over the time since the first of it,
+    /// so that a single request does not look like a slow stream.
     fn measured(sent: &VecDeque<Instant>, now: Instant) -> Self {
-        let n_sent = sent.iter().filter(|at| now.duration_since(**at) < MEASURED).count();
-        let per_second = f64_of(n_sent.max(1) as u64) / MEASURED.as_secs_f64();
+        let ages = sent.iter().map(|at| now.duration_since(*at)).filter(|age| *age < MEASURED);
+        let n_sent = ages.clone().count();
+        let since = ages.max().unwrap_or_default().max(LEAST_MEASURED);
+        let per_second = f64_of(n_sent.max(1) as u64) / since.as_secs_f64();
         Self { burst: 1.0, per_second, tokens: 0.0, filled: now }
     }
 

@@ -1,6 +1,7 @@
 //! Runs a scan on a blocking thread, one plugin call for each slice, and streams its rows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -93,6 +94,14 @@ impl Start {
         let runtime = plan.context.runtime.clone();
         runtime.spawn_blocking(move || {
             let context = &plan.context;
+            // Everything that is logged until the scan ends carries these.
+            let _scan = tracing::error_span!(
+                "scan",
+                run = context.run,
+                connection = plan.connection.config.name,
+                table = plan.request.table,
+            )
+            .entered();
             let (deadline, budget) = (context.deadline, context.budget.clone());
             let sensitive = plan.sensitive.clone();
             let mut run = Run {
@@ -111,12 +120,17 @@ impl Start {
                 Err(error) => Message::Rows(Err(error)),
             };
             context.ledger.end(entry);
+            run.tell_end(&last);
             run.pass_on();
             // The receiver is gone if the statement ended meanwhile.
             let _ended = sender.blocking_send(last);
         });
         (receiver, guard)
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn cancelled() -> DataFusionError {
@@ -148,6 +162,21 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Logs how the scan ended and what it cost.
+    fn tell_end(&self, last: &Message) {
+        let usage = self.scope.account.usage();
+        let (rows, elapsed) = self.plan.context.ledger.sums(self.entry);
+        tracing::info!(
+            rows = rows.n_new,
+            requests = usage.requests,
+            retries = usage.retries,
+            waited_ms = millis(usage.waited),
+            elapsed_ms = millis(elapsed),
+            is_failure = matches!(last, Message::Rows(Err(_))),
+            "scan ended"
+        );
+    }
+
     /// Runs all slices and writes into the ledger what they covered.
     fn slices(&mut self) -> Result<()> {
         let plan = self.plan;

@@ -185,7 +185,7 @@ async fn a_rate_that_was_only_measured_is_forgotten_in_time() {
     }
     let gaps = gaps_s(&server.seen());
     assert!(gaps[20] >= 1.0, "{gaps:?}");
-    assert!(gaps[21] > 0.4, "{gaps:?}");
+    assert!(gaps[21] > 0.05, "{gaps:?}");
     assert!(gaps[99] < 0.1, "{gaps:?}");
 }
 

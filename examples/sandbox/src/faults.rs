@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use fastrand::Rng;
 use serde_json::Value;
 
 use crate::lock;
@@ -311,6 +312,13 @@ pub(crate) fn http_date(instant: DateTime<Utc>) -> String {
 #[derive(Default)]
 pub struct Faults {
     planned: Mutex<Vec<Planned>>,
+    random: Mutex<Option<Random>>,
+}
+
+struct Random {
+    rng: Rng,
+    probability: f64,
+    faults: Vec<Fault>,
 }
 
 struct Planned {
@@ -330,18 +338,31 @@ impl Faults {
         lock(&self.planned).push(Planned { on, fault, n_left: Some(n_times) });
     }
 
+    /// Plans one of these faults for each data request with a probability in `[0, 1]`, drawn from a
+    /// seed. What is planned otherwise comes first.
+    pub fn plan_at_random(&self, seed: u64, probability: f64, faults: Vec<Fault>) {
+        *lock(&self.random) = Some(Random { rng: Rng::with_seed(seed), probability, faults });
+    }
+
     /// Forgets the plan.
     pub fn clear(&self) {
         lock(&self.planned).clear();
+        *lock(&self.random) = None;
     }
 
     /// Takes the fault for a request, if one is planned.
     pub(crate) fn take(&self, request: &Request) -> Option<Fault> {
         let mut planned = lock(&self.planned);
         let found =
-            planned.iter_mut().find(|next| next.n_left != Some(0) && next.on.matches(request))?;
-        found.n_left = found.n_left.map(|n_left| n_left - 1);
-        Some(found.fault.clone())
+            planned.iter_mut().find(|next| next.n_left != Some(0) && next.on.matches(request));
+        if let Some(found) = found {
+            found.n_left = found.n_left.map(|n_left| n_left - 1);
+            return Some(found.fault.clone());
+        }
+        let mut random = lock(&self.random);
+        let random = random.as_mut().filter(|_| request.kind == Kind::Data)?;
+        let happens = random.rng.f64() < random.probability;
+        happens.then(|| random.rng.choice(&random.faults).cloned()).flatten()
     }
 }
 

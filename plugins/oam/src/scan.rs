@@ -117,18 +117,21 @@ impl Searcher<'_> {
 
     /// A 404 may say that there is no such session, that the path is wrong, or that the search
     /// wants more criteria. Only the first is an empty answer, so the others must be excluded. A page
-    /// for people is not the API's.
+    /// for people is not the API's, and one without a word may be anyone's.
     fn not_found(&mut self, criteria: &Criteria, refusal: Refusal) -> Result<Answer> {
         if is_html(&refusal.body) {
             let hint = "check `base_url`: this is no answer of the API";
             return Err(WireError::from(refusal).with_hint(hint).into());
         }
         let is_keyed = criteria.is_keyed();
+        let has_word = !refusal.body.trim().is_empty();
         let is_empty = match is_keyed {
-            true => self.is_fresh(&self.known.path_at) || self.settings.not_found_is_empty,
-            false => self.is_fresh(&self.known.unkeyed_at),
+            true => {
+                self.settings.not_found_is_empty || (has_word && self.is_fresh(&self.known.path_at))
+            }
+            false => has_word && self.is_fresh(&self.known.unkeyed_at),
         };
-        if is_empty || (!criteria.0.is_empty() && self.probe()?) {
+        if is_empty || (has_word && !criteria.0.is_empty() && self.probe()?) {
             return Ok(Answer { total: Some(0), ..Answer::default() });
         }
         let hint = match is_keyed {

@@ -16,6 +16,7 @@ fn layout(format: Format) -> Layout {
         width: 80,
         is_coloured: false,
         footer: Footer::Rows,
+        guards_formulas: false,
         follows_output: false,
     }
 }
@@ -301,4 +302,20 @@ fn colours_zones_and_footers() {
     );
     let quiet = Layout { footer: Footer::None, ..layout(Format::Table) };
     assert!(render(quiet, &[one], Summary::default()).ends_with("14:05:06\n"));
+}
+
+#[test]
+fn csv_guards_against_formulas_only_where_it_is_asked_to() {
+    let text = ["=1+1", "+49 30 1", "-x", "@sum", "\tx", "\u{ff1d}x", "plain", "a=1", ""];
+    let rows = batch(vec![
+        ("=name", Arc::new(StringArray::from_iter_values(text)) as ArrayRef),
+        ("n", Arc::new(Int32Array::from_iter_values([-1; 9]))),
+    ]);
+    let csv = Layout { guards_formulas: true, ..layout(Format::Csv) };
+    assert_eq!(
+        render(csv, &[rows.clone()], Summary::default()),
+        "'=name,n\n'=1+1,-1\n'+49 30 1,-1\n'-x,-1\n'@sum,-1\n'\tx,-1\n'\u{ff1d}x,-1\nplain,-1\na=1,-1\n\"\",-1\n"
+    );
+    let plain = render(layout(Format::Csv), &[rows], Summary::default());
+    assert!(plain.starts_with("=name,n\n=1+1,-1\n"), "{plain}");
 }
