@@ -67,7 +67,7 @@ pub(crate) fn check(text: &str) -> Result<Checked, ParseError> {
     let mut checked = Checked { tokens: Vec::new(), n_levels: 0 };
     let mut open = Vec::new();
     let mut is_start = true;
-    let mut is_after_operand = false;
+    let mut last: Option<Token> = None;
     while let Some(token) = scanner.next() {
         let word = token.span.of(text);
         check_token(text, token)?;
@@ -80,7 +80,10 @@ pub(crate) fn check(text: &str) -> Result<Checked, ParseError> {
             TokenKind::Word if word.eq_ignore_ascii_case("case") => {
                 open.push(Open { bracket: 'c', span: token.span });
             }
-            TokenKind::Word if word.eq_ignore_ascii_case("end") && is_after_operand => {
+            TokenKind::Word
+                if word.eq_ignore_ascii_case("end")
+                    && last.is_some_and(|last| ends_operand(last, text)) =>
+            {
                 open.pop_if(|open| open.bracket == 'c');
             }
             TokenKind::Semicolon => check_closed(&mut open)?,
@@ -93,7 +96,7 @@ pub(crate) fn check(text: &str) -> Result<Checked, ParseError> {
         }
         checked.n_levels = checked.n_levels.max(open.len());
         is_start = token.kind == TokenKind::Semicolon;
-        is_after_operand = ends_operand(token.kind, word);
+        last = Some(token);
         checked.tokens.push(token);
     }
     check_closed(&mut open)?;
@@ -103,30 +106,35 @@ pub(crate) fn check(text: &str) -> Result<Checked, ParseError> {
 /// Refuses tokens that are wrong wherever they stand.
 fn check_token(text: &str, token: Token) -> Result<(), ParseError> {
     let found = token.span.of(text);
-    let rest = text.get(token.span.start..).unwrap_or_default();
-    let (kind, length) = match token.kind {
-        TokenKind::Unclosed(what) => (ParseErrorKind::Unclosed { what }, found.len()),
+    let mut span = token.span;
+    let kind = match token.kind {
+        TokenKind::Unclosed(what) => ParseErrorKind::Unclosed { what },
         TokenKind::DeepComment => {
-            (ParseErrorKind::TooMuch { what: "nested comments", limit: "128 levels" }, found.len())
+            ParseErrorKind::TooMuch { what: "nested comments", limit: "128 levels" }
         }
-        TokenKind::Quoted if found == "\"\"" => (ParseErrorKind::EmptyName, 2),
+        TokenKind::Quoted if found == "\"\"" => ParseErrorKind::EmptyName,
         TokenKind::Number if is_number(found) => return Ok(()),
         TokenKind::Number => match parse_duration(found) {
             Ok(_) => return Ok(()),
-            Err(kind) => (kind, found.len()),
+            Err(kind) => kind,
         },
-        TokenKind::Symbol('=') if rest.starts_with("==") => {
-            (ParseErrorKind::ForeignOperator { found: "==", instead: "=" }, 2)
+        TokenKind::Symbol(symbol) if symbol.ends_with('=') && follows(text, span, "=") => {
+            span = Span::new(span.end - 1, span.end + 1);
+            ParseErrorKind::ForeignOperator { found: "==", instead: "=" }
         }
-        TokenKind::Symbol('&') if rest.starts_with("&&") => {
-            (ParseErrorKind::ForeignOperator { found: "&&", instead: "AND" }, 2)
+        TokenKind::Unknown('&') if follows(text, span, "&") => {
+            span.end += 1;
+            ParseErrorKind::ForeignOperator { found: "&&", instead: "AND" }
         }
-        TokenKind::Symbol(character) if !"=<>!+-*/%|~,.:".contains(character) => {
-            (ParseErrorKind::UnexpectedCharacter { character }, character.len_utf8())
-        }
+        TokenKind::Unknown(character) => ParseErrorKind::UnexpectedCharacter { character },
         _ => return Ok(()),
     };
-    Err(ParseError::new(kind, Span::new(token.span.start, token.span.start + length)))
+    Err(ParseError::new(kind, span))
+}
+
+/// Returns whether `next` stands directly behind a span.
+fn follows(text: &str, span: Span, next: &str) -> bool {
+    text.get(span.end..).is_some_and(|rest| rest.starts_with(next))
 }
 
 /// Returns whether the grammar reads this token as a number.
@@ -202,8 +210,9 @@ fn check_closed(open: &mut Vec<Open>) -> Result<(), ParseError> {
 }
 
 /// Returns whether an operand may end with this token.
-fn ends_operand(kind: TokenKind, word: &str) -> bool {
-    match kind {
+fn ends_operand(token: Token, text: &str) -> bool {
+    let word = token.span.of(text);
+    match token.kind {
         TokenKind::Word => !BEFORE_OPERAND.iter().any(|before| word.eq_ignore_ascii_case(before)),
         TokenKind::Quoted
         | TokenKind::Text

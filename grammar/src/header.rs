@@ -124,7 +124,7 @@ fn declaration(text: &str, line: Span) -> Result<ParameterDeclaration, ParseErro
         is_list = true;
     }
     let kind = parameter_kind(word.span.of(text), type_span)?;
-    let has_default = expect("", &is(TokenKind::Symbol('='))).is_ok();
+    let has_default = expect("", &is(TokenKind::Symbol("="))).is_ok();
     let rest: Vec<Token> = rest.collect();
     let last = tokens.last().map_or(end, |token| token.span);
     let (default, default_span) = match (has_default, rest.first()) {

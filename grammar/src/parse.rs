@@ -1,7 +1,10 @@
 //! Text to syntax tree.
 //! In: a script. Out: its statements, or the first mistake. Called through [`parse`] alone.
-//! The grammar file decides what is accepted; the modules below give it the shape of the tree and
-//! refuse what a grammar cannot, each in words of the language.
+//! The way of a text: `scan` cuts it into tokens, `check` refuses what is wrong in these alone, `codes`
+//! writes one character for each token, the grammar reads the characters of one statement at a time
+//! (sessionql.pest over tokens.pest), and the builders below give its pairs the shape of the tree and
+//! refuse what a grammar cannot, each in words of the language. Places are found by the number of a
+//! token.
 
 use std::cell::Cell;
 
@@ -11,9 +14,10 @@ use crate::ast::{Expr, Ident, ObjectName, ShowKind, Span, Statement, StatementKi
 use crate::check::{Checked, check};
 use crate::error::{ParseError, ParseErrorKind};
 use crate::header::header;
-use crate::scan::{MAX_LINKS, MAX_LIST_ITEMS, MAX_NESTING, Token};
+use crate::scan::{MAX_LINKS, MAX_LIST_ITEMS, MAX_NESTING, Token, TokenKind};
 
 mod call;
+mod codes;
 mod explain;
 mod expr;
 mod literal;
@@ -22,14 +26,16 @@ mod query;
 mod select;
 mod table;
 
-/// The parser that the grammar file describes.
+/// The parser that the grammar files describe.
 mod grammar {
     /// Generated: one function per rule.
     #[derive(pest_derive::Parser)]
     #[grammar = "sessionql.pest"]
+    #[grammar = "tokens.pest"]
     pub(super) struct Grammar;
 }
 
+use codes::{CODE_BYTES, codes};
 use grammar::{Grammar, Rule};
 
 type Pair<'t> = pest::iterators::Pair<'t, Rule>;
@@ -72,30 +78,24 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     })
 }
 
+/// Builds the statements from tokens, one after another: what the grammar remembers of one stays
+/// small enough for the caches of a processor.
 fn build(text: &str, tokens: &[Token]) -> Result<Vec<Statement>> {
-    let blanked = blanked(text, tokens);
-    let pairs = Grammar::parse(Rule::script, &blanked)
-        .map_err(|error| explain::explain(&error, text, tokens))?;
-    let builder = Builder { text, tokens, depth: Cell::new(0) };
+    let codes = codes(text, tokens);
     let mut statements = Vec::new();
-    for pair in pairs.flat_map(Pair::into_inner) {
-        if pair.as_rule() == Rule::statement {
-            statements.push(builder.statement(pair)?);
+    let mut first = 0;
+    for part in tokens.split(|token| token.kind == TokenKind::Semicolon) {
+        let end = first + part.len();
+        if !part.is_empty() {
+            let codes = codes.get(first * CODE_BYTES..end * CODE_BYTES).unwrap_or_default();
+            let mut pairs = Grammar::parse(Rule::script, codes)
+                .map_err(|error| explain::explain(&error, text, part, tokens.get(end)))?;
+            let builder = Builder { text, tokens: part, depth: Cell::new(0) };
+            statements.push(builder.statement(required(pairs.next(), Span::default())?)?);
         }
+        first = end + 1;
     }
     Ok(statements)
-}
-
-/// Returns the text with a blank for each byte of what stands between its tokens.
-fn blanked(text: &str, tokens: &[Token]) -> String {
-    let mut blanked = String::with_capacity(text.len());
-    let ends = tokens.iter().map(|token| (token.span.start, token.span.of(text)));
-    for (start, token) in ends.chain([(text.len(), "")]) {
-        let n_blanks = start.saturating_sub(blanked.len());
-        blanked.extend(std::iter::repeat_n(' ', n_blanks));
-        blanked.push_str(token);
-    }
-    blanked
 }
 
 /// Turns pairs of the grammar into nodes of the tree.
@@ -107,7 +107,8 @@ struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn statement(&self, pair: Pair<'t>) -> Result<Statement> {
+    fn statement(&self, script: Pair<'t>) -> Result<Statement> {
+        let pair = only_child(script)?;
         let span = self.span(&pair);
         let pair = only_child(pair)?;
         let rule = pair.as_rule();
@@ -128,21 +129,20 @@ impl<'t> Builder<'t> {
             }
             Rule::describe => {
                 let path = children.find(|child| child.as_rule() == Rule::path);
-                StatementKind::Describe(self.path(required(path, span)?)?)
+                StatementKind::Describe(self.path(required(path, span)?))
             }
             Rule::show => {
                 let name = children.find(|child| child.as_rule() == Rule::any_name);
-                StatementKind::Show(show_kind(self.ident(required(name, span)?)?))
+                StatementKind::Show(show_kind(self.ident(&required(name, span)?)))
             }
             _ => {
                 let name = children
                     .find(|child| matches!(child.as_rule(), Rule::any_name | Rule::parameter));
                 let name = required(name, span)?;
                 let is_parameter = name.as_rule() == Rule::parameter;
-                let (place, mut name) = (self.span(&name), self.ident(name)?);
+                let name = self.ident(&name);
                 let value = self.expr(required(children.next_back(), span)?)?;
                 if is_parameter {
-                    name.span = place;
                     StatementKind::SetParameter { name, value }
                 } else {
                     StatementKind::Set { name, value }
@@ -152,18 +152,30 @@ impl<'t> Builder<'t> {
         Ok(Statement { kind, span })
     }
 
-    /// Returns where a pair stands, without the blanks and comments that the grammar took along.
-    fn span(&self, pair: &Pair<'_>) -> Span {
-        let span = pair.as_span();
-        let after = self.tokens.partition_point(|token| token.span.end <= span.end());
-        let end = after.checked_sub(1).map_or(span.end(), |last| self.tokens[last].span.end);
-        Span::new(span.start(), end.max(span.start()))
+    /// Returns the tokens of a pair.
+    fn tokens(&self, pair: &Pair<'_>) -> &'t [Token] {
+        let codes = pair.as_span();
+        let tokens = codes.start() / CODE_BYTES..codes.end() / CODE_BYTES;
+        self.tokens.get(tokens).unwrap_or_default()
     }
 
-    /// Returns the tokens of a span in lower case with single blanks, so without its comments.
-    fn words(&self, span: Span) -> String {
-        let first = self.tokens.partition_point(|token| token.span.start < span.start);
-        let tokens = self.tokens[first..].iter().take_while(|token| token.span.end <= span.end);
+    /// Returns where a pair stands.
+    fn span(&self, pair: &Pair<'_>) -> Span {
+        match self.tokens(pair) {
+            [first, .., last] => first.span.to(last.span),
+            [only] => only.span,
+            [] => Span::default(),
+        }
+    }
+
+    /// Returns the text of a pair.
+    fn text(&self, pair: &Pair<'_>) -> &'t str {
+        self.span(pair).of(self.text)
+    }
+
+    /// Returns the tokens of a pair in lower case with single blanks, so without its comments.
+    fn words(&self, pair: &Pair<'_>) -> String {
+        let tokens = self.tokens(pair).iter();
         let words: Vec<_> = tokens.map(|token| token.span.of(self.text).to_lowercase()).collect();
         words.join(" ")
     }
@@ -184,32 +196,33 @@ impl<'t> Builder<'t> {
         built
     }
 
-    fn ident(&self, pair: Pair<'_>) -> Result<Ident> {
-        let name = if matches!(pair.as_rule(), Rule::name | Rule::quoted) {
-            pair
-        } else {
-            only_child(pair)?
-        };
-        let span = Span::new(name.as_span().start(), name.as_span().end());
-        let text = name.as_str();
-        Ok(match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-            Some(text) => Ident { value: text.replace("\"\"", "\""), is_quoted: true, span },
-            None => Ident { value: text.to_owned(), is_quoted: false, span },
-        })
+    /// Builds a name, or that of a parameter.
+    fn ident(&self, pair: &Pair<'_>) -> Ident {
+        self.name(self.span(pair))
     }
 
-    /// Builds a dotted name from the names below a pair.
-    fn path(&self, pair: Pair<'_>) -> Result<ObjectName> {
+    fn name(&self, span: Span) -> Ident {
+        let text = span.of(self.text);
+        match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            Some(text) => Ident { value: text.replace("\"\"", "\""), is_quoted: true, span },
+            None => {
+                let value = text.strip_prefix('$').unwrap_or(text).to_owned();
+                Ident { value, is_quoted: false, span }
+            }
+        }
+    }
+
+    /// Builds a dotted name.
+    fn path(&self, pair: Pair<'_>) -> ObjectName {
         let span = self.span(&pair);
-        object_name(self.idents(pair)?, span)
+        let names = self.tokens(&pair).iter().step_by(2).map(|name| self.name(name.span));
+        ObjectName { parts: names.collect(), span }
     }
 
     /// Builds all names directly below a pair.
-    fn idents(&self, pair: Pair<'_>) -> Result<Vec<Ident>> {
-        let names = pair
-            .into_inner()
-            .filter(|child| matches!(child.as_rule(), Rule::any_name | Rule::column_name));
-        names.map(|name| self.ident(name)).collect()
+    fn idents(&self, pair: Pair<'_>) -> Vec<Ident> {
+        let names = pair.into_inner().filter(|child| child.as_rule() == Rule::any_name);
+        names.map(|name| self.ident(&name)).collect()
     }
 
     /// Builds all expressions directly below a pair.
@@ -257,8 +270,7 @@ fn show_kind(name: Ident) -> ShowKind {
 
 /// Returns the one child that a rule always has.
 fn only_child(pair: Pair<'_>) -> Result<Pair<'_>> {
-    let span = Span::new(pair.as_span().start(), pair.as_span().end());
-    required(pair.into_inner().next(), span)
+    required(pair.into_inner().next(), Span::default())
 }
 
 /// Returns what the grammar guarantees to be there.

@@ -21,6 +21,14 @@ pub(crate) struct Token {
     pub(crate) span: Span,
 }
 
+impl Token {
+    /// Returns whether this is a dot directly before a digit, as in `.5`.
+    pub(crate) fn is_point(self, text: &str) -> bool {
+        let next = text.as_bytes().get(self.span.end);
+        self.kind == TokenKind::Symbol(".") && next.is_some_and(u8::is_ascii_digit)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     /// A keyword or an unquoted name.
@@ -36,8 +44,10 @@ pub(crate) enum TokenKind {
     Semicolon,
     Open(char),
     Close(char),
-    /// Any other single character.
-    Symbol(char),
+    /// An operator or a separator.
+    Symbol(&'static str),
+    /// A character that begins no token.
+    Unknown(char),
     /// Something that runs to the end of the input for want of its end.
     Unclosed(&'static str),
     /// Comments nested too deep.
@@ -77,7 +87,7 @@ impl<'t> Scanner<'t> {
                 None => (TokenKind::Unclosed("the text"), 2),
             },
             '$' => match word_length(&rest[1..]) {
-                0 => (TokenKind::Symbol('$'), 1),
+                0 => (TokenKind::Unknown('$'), 1),
                 length => (TokenKind::Parameter, length + 1),
             },
             '0'..='9' => (TokenKind::Number, number_length(rest)),
@@ -85,7 +95,10 @@ impl<'t> Scanner<'t> {
             '(' | '[' | '{' => (TokenKind::Open(first), 1),
             ')' | ']' | '}' => (TokenKind::Close(first), 1),
             _ if is_word(first) => (TokenKind::Word, word_length(rest)),
-            _ => (TokenKind::Symbol(first), first.len_utf8()),
+            _ => match symbol(rest) {
+                Some(symbol) => (TokenKind::Symbol(symbol), symbol.len()),
+                None => (TokenKind::Unknown(first), first.len_utf8()),
+            },
         };
         self.at =
             if matches!(kind, TokenKind::Unclosed(_)) { self.text.len() } else { start + length };
@@ -96,25 +109,56 @@ impl<'t> Scanner<'t> {
     fn skip_blanks(&mut self) -> Option<TokenKind> {
         loop {
             let rest = self.rest();
-            let trimmed =
-                rest.trim_start_matches([' ', '\t', '\r', '\n', '\u{c}', '\u{a0}', '\u{feff}']);
-            self.at += rest.len() - trimmed.len();
-            if trimmed.starts_with("--") {
-                self.at += trimmed.find('\n').unwrap_or(trimmed.len());
-            } else if trimmed.starts_with("/*") {
-                match comment_length(trimmed) {
-                    Ok(length) => self.at += length,
+            self.at += match rest.as_bytes() {
+                [b' ' | b'\t' | b'\r' | b'\n' | b'\x0c', ..] => 1,
+                [b'-', b'-', ..] => rest.find('\n').unwrap_or(rest.len()),
+                [b'/', b'*', ..] => match comment_length(rest) {
+                    Ok(length) => length,
                     Err(kind) => return Some(kind),
-                }
-            } else {
-                return None;
-            }
+                },
+                [0x80..=0xff, ..] => match rest.chars().next() {
+                    Some(blank @ ('\u{a0}' | '\u{feff}')) => blank.len_utf8(),
+                    _ => return None,
+                },
+                _ => return None,
+            };
         }
     }
 }
 
 fn is_word(c: char) -> bool {
     c == '_' || c.is_alphanumeric()
+}
+
+/// Returns the longest symbol that a text begins with.
+fn symbol(rest: &str) -> Option<&'static str> {
+    Some(match rest.as_bytes() {
+        [b'!', b'~', b'*', ..] => "!~*",
+        [b'!', b'~', ..] => "!~",
+        [b'!', b'=', ..] => "!=",
+        [b'!', ..] => "!",
+        [b'~', b'*', ..] => "~*",
+        [b'~', ..] => "~",
+        [b'<', b'=', ..] => "<=",
+        [b'<', b'>', ..] => "<>",
+        [b'<', ..] => "<",
+        [b'>', b'=', ..] => ">=",
+        [b'>', ..] => ">",
+        [b'=', b'>', ..] => "=>",
+        [b'=', ..] => "=",
+        [b'|', b'|', ..] => "||",
+        [b'|', ..] => "|",
+        [b':', b':', ..] => "::",
+        [b':', ..] => ":",
+        [b'+', ..] => "+",
+        [b'-', ..] => "-",
+        [b'*', ..] => "*",
+        [b'/', ..] => "/",
+        [b'%', ..] => "%",
+        [b',', ..] => ",",
+        [b'.', ..] => ".",
+        _ => return None,
+    })
 }
 
 fn word_length(rest: &str) -> usize {

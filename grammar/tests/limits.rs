@@ -1,9 +1,6 @@
-//! Sizes and shapes: limits are errors that name themselves, nothing overflows a stack, and the
-//! time grows with the text alone.
+//! Sizes and shapes: limits are errors that name themselves, and nothing overflows a stack.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
-
-use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use sessionql_grammar::{
@@ -57,61 +54,6 @@ fn nesting_up_to_the_limit_is_accepted_and_one_more_is_not() {
         let refused = nested(open, middle, close, MAX_NESTING + 1);
         assert!(parse_on_small_stack(refused).unwrap_err().contains("128 levels"), "{open}");
     }
-}
-
-#[test]
-fn broken_nesting_is_refused_in_linear_time() {
-    let start = Instant::now();
-    for open in [
-        "(",
-        "f(",
-        "[",
-        "ARRAY[",
-        "a[",
-        "(SELECT ",
-        "CAST(",
-        "TRY_CAST(",
-        "EXISTS (",
-        "EXISTS (SELECT ",
-        "ANY (",
-        "(VALUES (",
-        "trim(both ",
-        "f(both(",
-        "f(DISTINCT (",
-        "CASE WHEN ",
-        "1 IN (",
-        "(SELECT 1 FROM ",
-        "(SELECT 1 FROM (VALUES (",
-        "(SELECT DISTINCT ON (",
-        "(SELECT 1 GROUP BY ROLLUP (",
-        "(SELECT 1 GROUP BY GROUPING SETS ((",
-        "(WITH a AS (",
-        "sum(x) OVER (ROWS BETWEEN (",
-        "sum(x) FILTER (WHERE (",
-        "f(a => ",
-        "extract(epoch FROM ",
-        "(SELECT * EXCEPT (",
-        "(SELECT 1 SINCE (",
-        "(SELECT 1 FROM a JOIN (",
-        "x::a(",
-        "x BETWEEN (",
-        "(a, ",
-    ] {
-        let depth = MAX_NESTING / open.matches(['(', '[']).count().max(1);
-        for middle in ["1 2", "", "SELECT", "a b c"] {
-            let close: String = open
-                .chars()
-                .rev()
-                .filter_map(|c| match c {
-                    '(' => Some(')'),
-                    '[' => Some(']'),
-                    _ => None,
-                })
-                .collect();
-            let _ignored = parse_on_small_stack(nested(open, middle, &close, depth));
-        }
-    }
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -238,9 +180,7 @@ fn wide_texts_are_formatted() {
 #[test]
 fn lists_stop_at_the_limit() {
     let list = |n_items: usize| format!("SELECT a IN ({})", vec!["1"; n_items].join(","));
-    let start = Instant::now();
     assert_eq!(parse_on_small_stack(list(MAX_LIST_ITEMS)), Ok(1));
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert!(parse_on_small_stack(list(MAX_LIST_ITEMS + 1)).unwrap_err().contains("100,000"));
 }
 
@@ -252,10 +192,8 @@ fn texts_stop_at_the_limit() {
 }
 
 #[test]
-fn one_long_token_or_comment_is_read_in_linear_time() {
-    // An eighth of the limit is enough to see anything that grows faster than the text.
+fn one_long_token_or_comment_is_a_tree_or_an_error() {
     let n = MAX_TEXT_BYTES / 8;
-    let start = Instant::now();
     for text in [
         format!("SELECT 1 /*{}*/ + 1", "x".repeat(n)),
         format!("SELECT 1 {} + 1", " ".repeat(n)),
@@ -274,7 +212,6 @@ fn one_long_token_or_comment_is_read_in_linear_time() {
     ] {
         let _ignored = parse_on_small_stack(text);
     }
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 /// Words and signs of the language, to be strewn at random.

@@ -2,10 +2,7 @@
 
 use super::comments::Comment;
 use crate::ast::Span;
-use crate::scan::{Scanner, TokenKind, comment_length};
-
-/// Operators of several characters, the longer of two first.
-const OPERATORS: [&str; 10] = ["!~*", "~*", "!~", "<=", ">=", "<>", "!=", "||", "::", "=>"];
+use crate::scan::{Scanner, comment_length};
 
 /// A text, cut into tokens as the printer prints them.
 pub(crate) struct Source<'t> {
@@ -21,30 +18,14 @@ impl<'t> Source<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let mut tokens: Vec<Span> = Vec::new();
         let mut scanner = Scanner::new(text);
-        // Up to where the last token reaches, beyond what the scanner says.
-        let mut covered = 0;
         let mut begins_number = false;
         while let Some(token) = scanner.next() {
             let span = token.span;
-            if begins_number
-                && token.kind == TokenKind::Number
-                && let Some(dot) = tokens.last_mut()
-            {
-                dot.end = span.end;
-            } else if span.start >= covered {
-                let rest = text.get(span.start..).unwrap_or_default();
-                let operator = OPERATORS.iter().find(|operator| rest.starts_with(**operator));
-                let length = match operator {
-                    Some(operator) if matches!(token.kind, TokenKind::Symbol(_)) => operator.len(),
-                    _ => span.end - span.start,
-                };
-                covered = span.start + length;
-                tokens.push(Span::new(span.start, covered));
+            match tokens.last_mut() {
+                Some(dot) if begins_number => dot.end = span.end,
+                _ => tokens.push(span),
             }
-            begins_number = token.kind == TokenKind::Symbol('.')
-                && text
-                    .get(span.end..)
-                    .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+            begins_number = token.is_point(text);
         }
         let mut comments = Vec::with_capacity(tokens.len() + 1);
         let mut end = 0;

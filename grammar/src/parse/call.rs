@@ -71,7 +71,7 @@ impl<'t> Builder<'t> {
                 let window = required(pair.into_inner().next_back(), span)?;
                 function.over = Some(match window.as_rule() {
                     Rule::window_spec => Over::Window(Box::new(self.window_spec(window)?)),
-                    _ => Over::Named(self.ident(window)?),
+                    _ => Over::Named(self.ident(&window)),
                 });
             }
             _ => {}

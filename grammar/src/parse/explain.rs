@@ -5,6 +5,7 @@
 use pest::error::{Error, ErrorVariant, InputLocation};
 
 use super::Rule;
+use super::codes::CODE_BYTES;
 use crate::ast::Span;
 use crate::duration::shortened;
 use crate::error::{ParseError, ParseErrorKind};
@@ -13,29 +14,41 @@ use crate::scan::{Token, TokenKind};
 /// How many words an error offers at most.
 const MAX_OFFERED: usize = 6;
 
-/// Turns an error of the grammar into one for people.
-pub(super) fn explain(error: &Error<Rule>, text: &str, tokens: &[Token]) -> ParseError {
+/// Turns an error of the grammar into one for people. `tokens` are those of the statement, `next`
+/// the semicolon after them, if there is one.
+pub(super) fn explain(
+    error: &Error<Rule>,
+    text: &str,
+    tokens: &[Token],
+    next: Option<&Token>,
+) -> ParseError {
     let at = match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
     };
-    let found_idx = tokens.partition_point(|token| token.span.end <= at);
-    let found = tokens.get(found_idx);
+    let found_idx = at / CODE_BYTES;
+    let found = tokens.get(found_idx).or(next);
     let span = found.map_or(Span::new(text.len(), text.len()), |token| token.span);
     let ErrorVariant::ParsingError { positives, .. } = &error.variant else {
         let kind =
             ParseErrorKind::TooMuch { what: "the steps to read the query", limit: "the stack" };
         return ParseError::new(kind, span);
     };
-    let before = &tokens[..found_idx];
+    let before = tokens.get(..found_idx).unwrap_or_default();
     let open = open_bracket(before);
     let takes_comma = takes_comma(before, text);
-    let expected = expected(positives, open, takes_comma);
+    let expected = match found {
+        // `$1` would be a parameter if it had a name.
+        Some(token) if is_numbered(token, text) && positives.iter().any(begins_value) => {
+            "a name".to_owned()
+        }
+        _ => expected(positives, open, takes_comma),
+    };
     let is_comma_missing = takes_comma
         && expected.contains("`,`")
         && before.last().is_some_and(|token| ends_operand(token, text))
         && found.is_some_and(|token| begins_operand(token, text));
     let found = match found {
-        Some(token) => quote(symbol(text, token)),
+        Some(token) => quote(token.span.of(text)),
         None => "the end of the query".to_owned(),
     };
     ParseError::new(ParseErrorKind::Unexpected { expected, found, is_comma_missing }, span)
@@ -44,15 +57,6 @@ pub(super) fn explain(error: &Error<Rule>, text: &str, tokens: &[Token]) -> Pars
 /// Quotes a piece of the query for a message.
 pub(super) fn quote(text: &str) -> String {
     format!("`{}`", shortened(text))
-}
-
-/// Returns the token as people see it: `<=` is one.
-fn symbol<'t>(text: &'t str, token: &Token) -> &'t str {
-    let rest = text.get(token.span.start..).unwrap_or_default();
-    ["!~*", "~*", "!~", "<=", ">=", "<>", "!=", "||", "::", "=>"]
-        .into_iter()
-        .find(|symbol| matches!(token.kind, TokenKind::Symbol(_)) && rest.starts_with(symbol))
-        .unwrap_or(token.span.of(text))
 }
 
 /// Returns the innermost bracket that the tokens leave open.
@@ -118,14 +122,14 @@ fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
         "a table".to_owned()
     } else if has(&[Rule::query, Rule::paren_query]) {
         "a query".to_owned()
-    } else if has(&[Rule::any_name, Rule::name, Rule::quoted]) && !has(&[Rule::k_from]) {
+    } else if has(&[Rule::any_name, Rule::quoted]) && !has(&[Rule::k_from]) {
         "a name".to_owned()
     } else if has(&[Rule::paren, Rule::column_list]) && rules.iter().all(is_list) {
         "`(`".to_owned()
-    } else if has(&[Rule::concat]) || has(&[Rule::k_from, Rule::set_op]) {
+    } else if has(&[Rule::operator, Rule::range_operator, Rule::k_from, Rule::set_op]) {
         let mut offered = Vec::new();
-        if has(&[Rule::concat]) {
-            offered.push(if has(&[Rule::comparison]) || !has(&[Rule::k_and]) {
+        if has(&[Rule::operator, Rule::range_operator]) {
+            offered.push(if has(&[Rule::operator]) || !has(&[Rule::k_and]) {
                 "an operator"
             } else {
                 "AND"
@@ -153,6 +157,27 @@ fn expected(rules: &[Rule], open: Option<char>, takes_comma: bool) -> String {
             _ => one_of(&words),
         }
     }
+}
+
+fn is_numbered(token: &Token, text: &str) -> bool {
+    token.kind == TokenKind::Parameter
+        && token.span.of(text)[1..].starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Tells whether a parameter may stand where a rule was tried, itself or within another.
+fn begins_value(rule: &Rule) -> bool {
+    matches!(
+        rule,
+        Rule::parameter
+            | Rule::expr
+            | Rule::range_expr
+            | Rule::select_item
+            | Rule::group_item
+            | Rule::order_item
+            | Rule::call_arg
+            | Rule::paren
+            | Rule::set
+    )
 }
 
 /// Tells whether a rule begins what may stand after IN, or a list of columns.

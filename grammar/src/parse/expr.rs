@@ -13,9 +13,9 @@ use crate::scan::MAX_LINKS;
 /// The operators from the loosest to the tightest, in PostgreSQL's order.
 static PRECEDENCES: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
     PrattParser::new()
-        .op(Op::infix(Rule::or, Assoc::Left))
-        .op(Op::infix(Rule::and, Assoc::Left))
-        .op(Op::prefix(Rule::not))
+        .op(Op::infix(Rule::k_or, Assoc::Left))
+        .op(Op::infix(Rule::k_and, Assoc::Left))
+        .op(Op::prefix(Rule::k_not))
         .op(Op::postfix(Rule::is))
         .op(Op::infix(Rule::comparison, Assoc::Left)
             | Op::infix(Rule::k_overlaps, Assoc::Left)
@@ -32,13 +32,13 @@ static PRECEDENCES: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
 impl<'t> Builder<'t> {
     /// Builds an expression from a flat list of operands and operators.
     pub(super) fn expr(&self, pair: Pair<'t>) -> Result<Expr> {
-        let n_links = self.count_links(&pair)?;
         let span = self.span(&pair);
         let mut children = pair.into_inner();
-        if n_links == 0 && children.len() == 1 {
+        if children.len() == 1 {
             let primary = required(children.next(), span)?;
             return self.deeper(1, span, || self.primary(primary));
         }
+        let n_links = self.count_links(children.clone())?;
         self.deeper(1 + n_links, span, || self.operators(children))
     }
 
@@ -52,20 +52,20 @@ impl<'t> Builder<'t> {
     }
 
     /// Counts the operators of the longest run without AND and OR, and checks it.
-    fn count_links(&self, pair: &Pair<'t>) -> Result<usize> {
+    fn count_links(&self, children: impl Iterator<Item = Pair<'t>>) -> Result<usize> {
         let (mut longest, mut n_links, mut is_operand) = (0, 0, true);
-        for child in pair.clone().into_inner() {
+        for child in children {
             match child.as_rule() {
-                Rule::and | Rule::or => n_links = 0,
-                _ if is_operand && !matches!(child.as_rule(), Rule::not | Rule::sign) => {}
+                Rule::k_and | Rule::k_or => n_links = 0,
+                _ if is_operand && !matches!(child.as_rule(), Rule::k_not | Rule::sign) => {}
                 _ => n_links += 1,
             }
             // After an operand come tests and infix operators, after these the next operand.
             is_operand = matches!(
                 child.as_rule(),
-                Rule::and
-                    | Rule::or
-                    | Rule::not
+                Rule::k_and
+                    | Rule::k_or
+                    | Rule::k_not
                     | Rule::sign
                     | Rule::comparison
                     | Rule::regex
@@ -89,8 +89,8 @@ impl<'t> Builder<'t> {
         let span = self.span(op).to(operand.span);
         let operand = Box::new(operand);
         let kind = match op.as_rule() {
-            Rule::not => ExprKind::Not(operand),
-            _ => ExprKind::Sign { is_minus: op.as_str() == "-", operand },
+            Rule::k_not => ExprKind::Not(operand),
+            _ => ExprKind::Sign { is_minus: self.text(op) == "-", operand },
         };
         Expr { kind, span }
     }
@@ -98,11 +98,11 @@ impl<'t> Builder<'t> {
     fn infix(&self, left: Expr, op: &Pair<'t>, right: Expr) -> Result<Expr> {
         let span = left.span.to(right.span);
         let kind = match op.as_rule() {
-            Rule::and => match left.kind {
+            Rule::k_and => match left.kind {
                 ExprKind::And(items) => ExprKind::And(extended(items, right)),
                 _ => ExprKind::And(vec![left, right]),
             },
-            Rule::or => match left.kind {
+            Rule::k_or => match left.kind {
                 ExprKind::Or(items) => ExprKind::Or(extended(items, right)),
                 _ => ExprKind::Or(vec![left, right]),
             },
@@ -146,7 +146,7 @@ impl<'t> Builder<'t> {
                 ExprKind::Cast { operand: Box::new(operand), data_type, is_try: false }
             }
             _ => {
-                let name = self.ident(required(op.into_inner().next(), span)?)?;
+                let name = self.ident(&required(op.into_inner().next(), span)?);
                 ExprKind::Field { operand: Box::new(operand), name }
             }
         };
@@ -200,7 +200,7 @@ impl<'t> Builder<'t> {
                 Rule::k_ilike => kind = LikeKind::ILike,
                 Rule::k_similar => kind = LikeKind::SimilarTo,
                 Rule::range_expr => pattern = Some(Box::new(self.expr(child)?)),
-                Rule::text => escape = Some(self.text_value(child)?),
+                Rule::text => escape = Some(self.text_value(&child)?),
                 _ => {}
             }
         }

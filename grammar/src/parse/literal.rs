@@ -1,6 +1,6 @@
 //! Texts: quotes and escapes resolved.
 
-use super::{Builder, Pair, Result, Rule, only_child};
+use super::{Builder, Pair, Result, Rule};
 use crate::ast::{Literal, Span};
 use crate::error::{ParseError, ParseErrorKind};
 
@@ -14,9 +14,9 @@ impl<'t> Builder<'t> {
                 Rule::k_date => make = Literal::Date,
                 Rule::k_time => make = Literal::Time,
                 Rule::k_interval => make = Literal::Interval,
-                Rule::text => value = self.text_value(child)?,
+                Rule::text => value = self.text_value(&child)?,
                 Rule::interval_unit => {
-                    value = format!("{} {}", value.trim(), child.as_str().to_lowercase());
+                    value = format!("{} {}", value.trim(), self.text(&child).to_lowercase());
                 }
                 _ => {}
             }
@@ -24,16 +24,16 @@ impl<'t> Builder<'t> {
         Ok(make(value))
     }
 
-    pub(super) fn text_value(&self, pair: Pair<'t>) -> Result<String> {
-        let pair = only_child(pair)?;
-        let text = pair.as_str();
+    pub(super) fn text_value(&self, pair: &Pair<'t>) -> Result<String> {
+        let span = self.span(pair);
+        let text = span.of(self.text);
         let within = |n_before: usize, n_after: usize| {
             text.get(n_before..text.len() - n_after).unwrap_or_default()
         };
-        match pair.as_rule() {
-            Rule::plain_text => Ok(within(1, 1).replace("''", "'")),
-            Rule::dollar_text => Ok(within(2, 2).to_owned()),
-            _ => unescape(within(2, 1), pair.as_span().start() + 2),
+        match text.as_bytes().first() {
+            Some(b'\'') => Ok(within(1, 1).replace("''", "'")),
+            Some(b'$') => Ok(within(2, 2).to_owned()),
+            _ => unescape(within(2, 1), span.start + 2),
         }
     }
 }

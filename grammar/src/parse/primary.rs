@@ -1,7 +1,7 @@
 //! Operands: what stands between operators.
 
 use super::{Builder, Pair, Result, Rule, required};
-use crate::ast::{DataType, Expr, ExprKind, Literal, ParameterType, Span, TypedParameter};
+use crate::ast::{DataType, Expr, ExprKind, Literal, ParameterType, Query, Span, TypedParameter};
 use crate::duration::parse_duration;
 use crate::error::{ParseError, ParseErrorKind};
 use crate::header::parameter_kind;
@@ -12,7 +12,7 @@ impl<'t> Builder<'t> {
         let kind = match pair.as_rule() {
             Rule::paren => self.paren(pair)?,
             Rule::named => return self.named(pair),
-            Rule::parameter => self.parameter(pair)?,
+            Rule::parameter => ExprKind::Parameter(self.ident(&pair)),
             Rule::typed_parameter => self.typed_parameter(pair)?,
             Rule::case => self.case(pair)?,
             Rule::cast => self.cast(pair)?,
@@ -29,11 +29,11 @@ impl<'t> Builder<'t> {
             Rule::null => Literal::Null,
             Rule::true_ => Literal::Bool(true),
             Rule::false_ => Literal::Bool(false),
-            Rule::number => Literal::Number(pair.as_str().to_owned()),
+            Rule::number => Literal::Number(self.text(&pair).to_owned()),
             Rule::duration => Literal::Duration(
-                parse_duration(pair.as_str()).map_err(|kind| ParseError::new(kind, span))?,
+                parse_duration(self.text(&pair)).map_err(|kind| ParseError::new(kind, span))?,
             ),
-            Rule::text => Literal::Text(self.text_value(pair)?),
+            Rule::text => Literal::Text(self.text_value(&pair)?),
             Rule::typed_text => self.typed_text(pair)?,
             _ => return Err(ParseError::new(ParseErrorKind::Internal, span)),
         })
@@ -49,27 +49,22 @@ impl<'t> Builder<'t> {
         let tail = pair.clone().into_inner().find(|child| child.as_rule() == Rule::set_tail);
         let mut items = self.exprs(pair)?;
         let single = if items.len() == 1 { items.pop() } else { None };
-        match (single, tail) {
-            (Some(Expr { kind: ExprKind::Subquery(query), .. }), Some(tail)) => {
-                Ok(ExprKind::Subquery(Box::new(self.query_with_tail(*query, tail)?)))
-            }
-            (_, Some(tail)) => Err(self.not_a_query(&tail)),
-            (Some(item), None) => Ok(ExprKind::Nested(Box::new(item))),
-            (None, None) => Ok(ExprKind::Tuple(items)),
+        let Some(tail) = tail else {
+            return Ok(match single {
+                Some(item) => ExprKind::Nested(Box::new(item)),
+                None => ExprKind::Tuple(items),
+            });
+        };
+        match single.and_then(bare_query) {
+            Some(query) => Ok(ExprKind::Subquery(Box::new(self.query_with_tail(query, tail)?))),
+            None => Err(self.not_a_query(&tail)),
         }
-    }
-
-    fn parameter(&self, pair: Pair<'t>) -> Result<ExprKind> {
-        let span = self.span(&pair);
-        let mut name = self.ident(pair)?;
-        name.span = span;
-        Ok(ExprKind::Parameter(name))
     }
 
     fn typed_parameter(&self, pair: Pair<'t>) -> Result<ExprKind> {
         let span = self.span(&pair);
         let mut children = pair.into_inner();
-        let name = self.ident(required(children.next(), span)?)?;
+        let name = self.ident(&required(children.next(), span)?);
         let written = self.data_type(required(children.next(), span)?)?;
         if !written.arguments.is_empty() || written.n_array_marks > 1 {
             let found = written.span.of(self.text).to_owned();
@@ -142,7 +137,7 @@ impl<'t> Builder<'t> {
     fn named(&self, pair: Pair<'t>) -> Result<Expr> {
         let span = self.span(&pair);
         let mut children = pair.into_inner();
-        let name = self.path(required(children.next(), span)?)?;
+        let name = self.path(required(children.next(), span)?);
         match children.next() {
             Some(call) => Ok(Expr { kind: self.call(name, call)?, span }),
             None => Ok(Expr { span: name.span, kind: ExprKind::Column(name) }),
@@ -156,23 +151,33 @@ impl<'t> Builder<'t> {
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::type_words => {
-                    data_type.name = self.words(self.span(&child));
+                    data_type.name = self.words(&child);
                 }
                 Rule::type_args => {
                     for number in child.into_inner() {
+                        let (found, span) = (self.text(&number), self.span(&number));
                         let malformed =
-                            ParseErrorKind::MalformedNumber { found: number.as_str().to_owned() };
-                        let span = self.span(&number);
-                        let number = number
-                            .as_str()
-                            .parse()
-                            .map_err(|_| ParseError::new(malformed, span))?;
-                        data_type.arguments.push(number);
+                            |_| ParseErrorKind::MalformedNumber { found: found.to_owned() };
+                        let number = found.parse().map_err(malformed);
+                        data_type
+                            .arguments
+                            .push(number.map_err(|kind| ParseError::new(kind, span))?);
                     }
                 }
                 _ => data_type.n_array_marks += 1,
             }
         }
         Ok(data_type)
+    }
+}
+
+/// Returns the query that an operand is, in however many parentheses.
+fn bare_query(mut operand: Expr) -> Option<Query> {
+    loop {
+        operand = match operand.kind {
+            ExprKind::Subquery(query) => return Some(*query),
+            ExprKind::Nested(inner) => *inner,
+            _ => return None,
+        };
     }
 }

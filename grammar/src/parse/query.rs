@@ -129,8 +129,8 @@ impl<'t> Builder<'t> {
         let (mut name, mut columns, mut query) = (None, Vec::new(), None);
         for child in pair.into_inner() {
             match child.as_rule() {
-                Rule::any_name => name = Some(self.ident(child)?),
-                Rule::column_list => columns = self.idents(child)?,
+                Rule::any_name => name = Some(self.ident(&child)),
+                Rule::column_list => columns = self.idents(child),
                 Rule::paren_query => query = Some(self.inner_query(child)?),
                 _ => {}
             }

@@ -87,12 +87,12 @@ impl<'t> Builder<'t> {
             let mut table = Vec::new();
             for child in first.into_inner() {
                 match child.as_rule() {
-                    Rule::any_name => table.push(self.ident(child)?),
+                    Rule::any_name => table.push(self.ident(&child)),
                     Rule::except_list => {
                         for list in
                             child.into_inner().filter(|list| list.as_rule() == Rule::column_list)
                         {
-                            except = self.idents(list)?;
+                            except = self.idents(list);
                         }
                     }
                     _ => {}
@@ -111,7 +111,7 @@ impl<'t> Builder<'t> {
     /// Builds the name after or without AS.
     fn alias(&self, pair: Pair<'t>) -> Result<Ident> {
         let span = self.span(&pair);
-        self.ident(required(pair.into_inner().next_back(), span)?)
+        Ok(self.ident(&required(pair.into_inner().next_back(), span)?))
     }
 
     /// Adds SINCE, UNTIL or AT to what the SELECT has so far.
@@ -181,7 +181,7 @@ impl<'t> Builder<'t> {
     fn named_window(&self, pair: Pair<'t>) -> Result<NamedWindow> {
         let span = self.span(&pair);
         let mut children = pair.into_inner();
-        let name = self.ident(required(children.next(), span)?)?;
+        let name = self.ident(&required(children.next(), span)?);
         let window = self.window_spec(required(children.next_back(), span)?)?;
         Ok(NamedWindow { name, window })
     }
@@ -191,7 +191,7 @@ impl<'t> Builder<'t> {
             WindowSpec { base: None, partition_by: Vec::new(), order_by: Vec::new(), frame: None };
         for child in pair.into_inner() {
             match child.as_rule() {
-                Rule::base_window => window.base = Some(self.ident(only_child(child)?)?),
+                Rule::base_window => window.base = Some(self.ident(&only_child(child)?)),
                 Rule::partition_by => window.partition_by = self.exprs(child)?,
                 Rule::order_by => window.order_by = self.order_by(child)?,
                 Rule::frame => window.frame = Some(self.frame(child)?),

@@ -35,7 +35,7 @@ impl<'t> Builder<'t> {
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::k_lateral => table.is_lateral = true,
-                Rule::path => table.kind = TableKind::Name(self.path(child)?),
+                Rule::path => table.kind = TableKind::Name(self.path(child)),
                 Rule::table_args => {
                     let arguments = self.arguments(child.into_inner())?;
                     if let TableKind::Name(name) = table.kind {
@@ -55,7 +55,7 @@ impl<'t> Builder<'t> {
             let span = self.span(&argument);
             let mut children = argument.into_inner();
             let value = self.expr(required(children.next_back(), span)?)?;
-            let name = children.next().map(|name| self.ident(name)).transpose()?;
+            let name = children.next().map(|name| self.ident(&name));
             Ok(Argument { name, value })
         })
     }
@@ -65,8 +65,8 @@ impl<'t> Builder<'t> {
         let (mut name, mut columns) = (None, Vec::new());
         for child in pair.into_inner() {
             match child.as_rule() {
-                Rule::any_name | Rule::alias_name => name = Some(self.ident(child)?),
-                Rule::column_list => columns = self.idents(child)?,
+                Rule::any_name | Rule::alias_name => name = Some(self.ident(&child)),
+                Rule::column_list => columns = self.idents(child),
                 _ => {}
             }
         }
@@ -115,7 +115,7 @@ impl<'t> Builder<'t> {
             .and_then(|condition| condition.into_inner().next_back())
         {
             Some(child) if child.as_rule() == Rule::expr => JoinCondition::On(self.expr(child)?),
-            Some(child) => JoinCondition::Using(self.idents(child)?),
+            Some(child) => JoinCondition::Using(self.idents(child)),
             None if is_natural => JoinCondition::Natural,
             None => JoinCondition::None,
         };
