@@ -9,7 +9,9 @@ mod duration_math;
 mod ip;
 mod is_one_of;
 mod lifetimes;
+mod maybe_missing;
 mod network;
+mod only_one;
 mod open_during;
 mod read_instant;
 mod time_bucket;
@@ -26,14 +28,17 @@ pub(crate) use is_one_of::{IsOneOf, is_one_of};
 pub(crate) use lifetimes::{
     LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START, is_of_lifetimes,
 };
+pub(crate) use maybe_missing::maybe_missing;
 pub(crate) use network::Network;
+pub(crate) use only_one::ONLY_ONE;
 pub(crate) use read_instant::read_instant;
 
 /// The name of the function that a time window is lowered to.
 pub(crate) const OPEN_DURING: &str = "open_during";
 
-/// What operators of sessions are lowered to; a query cannot call them.
-pub(crate) const OPERATORS: [&str; 3] = [LIFETIMES_OVERLAP, LIFETIME_CONTAINS, ASOF_CONDITION];
+/// What operators of sessions and queries that stand for a value are lowered to; a query cannot call them.
+pub(crate) const OPERATORS: [&str; 4] =
+    [LIFETIMES_OVERLAP, LIFETIME_CONTAINS, ASOF_CONDITION, ONLY_ONE];
 
 /// Returns the functions of one row to register.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -41,6 +46,7 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::from(open_during::OpenDuring::new())),
         Arc::new(ScalarUDF::from(time_bucket::TimeBucket::new())),
     ];
+    functions.push(Arc::new(ScalarUDF::from(only_one::OnlyOne::new())));
     functions.extend(ip::functions());
     functions.extend(duration_math::functions());
     functions.extend(lifetimes::functions());

@@ -1,13 +1,16 @@
 //! Our own rules for the engine's planner.
 //! `asof` makes ASOF JOINs of what lowering wrote, and moves filters below them.
 //! `time_literals`, `query_zone`, `duration_seconds` and `value_lists` change expressions before the
-//! optimizer sees them, and `calendar_intervals` refuses some; `bind_join` changes joins of the
+//! optimizer sees them, and `calendar_intervals` refuses some; `correlated` and `missing_rows` do the
+//! same for queries within queries; `bind_join` changes joins of the
 //! physical plan, `share_scans` its scans; `monotone` reads the finished plan.
 
 mod asof;
 mod bind_join;
 mod calendar_intervals;
+mod correlated;
 mod duration_seconds;
+mod missing_rows;
 mod monotone;
 mod query_zone;
 mod share_scans;
@@ -23,7 +26,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 pub(crate) use asof::{AsofFilters, AsofJoins, AsofProblem};
 pub(crate) use bind_join::BindJoins;
 pub(crate) use calendar_intervals::CalendarIntervals;
+pub(crate) use correlated::CorrelatedQueries;
 pub(crate) use duration_seconds::DurationSeconds;
+pub(crate) use missing_rows::MissingRows;
 pub(crate) use monotone::scans_that_may_turn_wrong;
 pub(crate) use query_zone::QueryZone;
 pub(crate) use share_scans::ShareScans;

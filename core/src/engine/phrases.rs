@@ -16,7 +16,7 @@ const DURATIONS: &str = "durations are written without quotes: 90s, 15m, 8h, 7d"
 
 /// Lines of the engine with `{}` where something stands, and what is said instead: `{0}` is the
 /// first of these. The last is a hint, empty if there is none.
-const PHRASES: [(&str, &str, &str); 26] = [
+const PHRASES: [(&str, &str, &str); 45] = [
     (
         "cannot create filter with non-boolean predicate {} returning {}",
         "a condition is true or false, found {1}",
@@ -106,6 +106,89 @@ const PHRASES: [(&str, &str, &str); 26] = [
     ),
     ("invalid qualifier {}", "no table `{0}` in FROM", ""),
     ("SELECT * with no tables specified is not valid", "SELECT * needs FROM", ""),
+    (
+        "physical plan does not support logical expression OuterReferenceColumn{}",
+        "a query in FROM that depends on the tables beside it in this way is not supported yet",
+        "its WHERE can compare its columns with theirs by =",
+    ),
+    (
+        "physical plan does not support logical expression ScalarSubquery{}",
+        "a query in the place of a value that depends on columns around it in this way is not supported yet",
+        "its WHERE can compare its columns with them by =",
+    ),
+    (
+        "physical plan does not support logical expression InSubquery{}",
+        "IN with a query that depends on columns around it in this way is not supported yet",
+        "its WHERE can compare its columns with them by =",
+    ),
+    (
+        "physical plan does not support logical expression Exists{}",
+        "EXISTS with a query that depends on columns around it in this way is not supported yet",
+        "its WHERE can compare its columns with them by =",
+    ),
+    (
+        "correlated scalar subquery must be aggregated to return at most one row",
+        "a query in the place of a value that depends on columns around it may have several rows",
+        "take one of them with min or max",
+    ),
+    (
+        "correlated scalar subquery can only be used in {}",
+        "a query that depends on columns around it is not supported yet in ORDER BY and in ON",
+        "",
+    ),
+    (
+        "multiple recursive references to the same CTE are not supported",
+        "a recursive query that names itself several times is not supported yet",
+        "",
+    ),
+    ("unsupported LIMIT expression: {}", "LIMIT takes a constant number", ""),
+    ("unsupported OFFSET expression: {}", "OFFSET takes a constant number", ""),
+    (
+        "scalar subquery returned more than one row",
+        "a query in the place of a value has several rows",
+        "",
+    ),
+    (
+        "scalarSubqueryExpr evaluated before the subquery was executed",
+        "a query in the place of a value is not supported here yet",
+        "",
+    ),
+    (
+        "invalid window frame: frame offsets for ROWS / GROUPS must be non negative integers",
+        "ROWS and GROUPS count whole rows and groups, with a number that is not negative",
+        "",
+    ),
+    (
+        "invalid window frame: frame offsets for RANGE must be {}",
+        "RANGE takes a number, or a duration beside times",
+        "",
+    ),
+    (
+        "there is only support Literal types for field at idx: {} in Window Function",
+        "this window function takes constants after its first argument",
+        "",
+    ),
+    (
+        "expected a signed integer literal for the second argument of nth_value",
+        "nth_value takes a constant whole number",
+        "",
+    ),
+    ("NTILE requires a positive integer, but finds {}", "ntile takes a number above 0", ""),
+    (
+        "argument {} to grouping function is not in grouping columns",
+        "`{0}` of grouping is not in GROUP BY",
+        "",
+    ),
+    (
+        "for SELECT DISTINCT, ORDER BY expressions {} must appear in select list",
+        "ORDER BY `{0}`: of distinct rows only what is in SELECT has an order",
+        "",
+    ),
+    (
+        "incompatible inputs for Union: Previous inputs were of type {}, but got incompatible type {} on column {}",
+        "UNION of {0} and {1} in the column {2}",
+        "CAST(… AS text) makes both the same",
+    ),
     ("divide by zero error", "division by zero", ""),
 ];
 

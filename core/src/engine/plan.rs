@@ -25,8 +25,9 @@ use crate::error::{Error, did_you_mean, nearest};
 use crate::functions::{self, MonthsWithDuration};
 use crate::lower::{self, Lowered};
 use crate::rules::{
-    AsofFilters, AsofJoins, AsofProblem, BindJoins, CalendarIntervals, DurationSeconds, NotATime,
-    QueryZone, ShareScans, TimeLiterals, ValueLists, scans_that_may_turn_wrong,
+    AsofFilters, AsofJoins, AsofProblem, BindJoins, CalendarIntervals, CorrelatedQueries,
+    DurationSeconds, MissingRows, NotATime, QueryZone, ShareScans, TimeLiterals, ValueLists,
+    scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
 
@@ -175,6 +176,8 @@ async fn plan(
     rules.push(Arc::new(QueryZone { time_zone }));
     rules.push(Arc::new(DurationSeconds));
     rules.push(Arc::new(ValueLists));
+    rules.push(Arc::new(CorrelatedQueries));
+    rules.push(Arc::new(MissingRows));
     let state = SessionStateBuilder::new_from_existing(shared.state.clone())
         .with_catalog_list(Arc::new(catalogs))
         .with_analyzer_rules(rules)
@@ -205,6 +208,10 @@ impl lower::Functions for EngineFunctions<'_> {
             || state.scalar_functions().contains_key(name)
             || state.aggregate_functions().contains_key(name)
             || state.window_functions().contains_key(name)
+    }
+
+    fn is_aggregate(&self, name: &str) -> bool {
+        self.0.aggregate_functions().contains_key(name)
     }
 
     fn names(&self) -> Vec<String> {

@@ -39,6 +39,45 @@ pub enum LowerErrorKind {
         /// The name.
         name: String,
     },
+    /// A column of USING or NATURAL that is not in one table on each side.
+    #[error(
+        "{clause} needs one column `{name}` on each side: {} on the {side}",
+        if *is_ambiguous { "there are several" } else { "there is none" }
+    )]
+    JoinColumn {
+        /// What asks for it.
+        clause: &'static str,
+        /// The column.
+        name: String,
+        /// The side that has none, or several.
+        side: &'static str,
+        /// Whether there are several.
+        is_ambiguous: bool,
+    },
+    /// Two queries of one WITH with the same name.
+    #[error("WITH names `{name}`, which is the name of another query already")]
+    DuplicateQuery {
+        /// The name.
+        name: String,
+    },
+    /// Two queries that cannot be one above the other.
+    #[error("the two queries of {name} have different numbers of columns: {left} and {right}")]
+    ColumnCounts {
+        /// The operator.
+        name: &'static str,
+        /// How many the left one has.
+        left: usize,
+        /// How many the right one has.
+        right: usize,
+    },
+    /// A query in the place of a value, or beside one, that has not as many columns as are due.
+    #[error("the query has {found} columns where {due} {} due", if *due == 1 { "is" } else { "are" })]
+    QueryColumns {
+        /// How many it has.
+        found: usize,
+        /// How many it should have.
+        due: usize,
+    },
     /// A parameter without a value.
     #[error("no value for parameter `${name}`")]
     UnknownParameter {
@@ -181,9 +220,7 @@ pub enum LowerErrorKind {
     #[error("ASOF JOIN needs just one comparison of times")]
     AsofTime,
     /// NOT IN where NULLs would be treated wrongly.
-    #[error(
-        "NOT IN (query) is supported only as a condition of WHERE joined by AND, without outer columns"
-    )]
+    #[error("NOT IN with a query that depends on columns around it is not supported yet")]
     NotInQuery,
     /// ANY or ALL that follows no comparison.
     #[error("ANY and ALL stand on the right of a comparison only")]

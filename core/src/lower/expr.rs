@@ -102,6 +102,11 @@ impl Lowering<'_> {
         if let Some(last) = name.parts.last() {
             self.named.insert(last.normalized());
         }
+        if let [word] = name.parts.as_slice()
+            && let Some(merged) = self.merged(word, name.span)?
+        {
+            return Ok(merged);
+        }
         let parts = self.unqualified(&name.parts);
         let mut parts: Vec<_> = parts.iter().map(|part| self.ident(part)).collect();
         Ok(match (parts.len(), parts.pop()) {
@@ -161,7 +166,7 @@ impl Lowering<'_> {
         right: &ast::Expr,
     ) -> Result<sql::Expr> {
         if let ExprKind::Quantified { is_all, operand } = &right.kind {
-            return self.quantified(left, operator(op), *is_all, operand);
+            return self.quantified(left, op, *is_all, operand);
         }
         let (left, right) = (self.compared(left, right)?, self.compared(right, left)?);
         Ok(blank::binary(left, operator(op), right))
@@ -380,7 +385,7 @@ fn is_lifetime_test(op: BinaryOp) -> bool {
 }
 
 /// Returns the engine's operator. Those that it does not have are lowered before.
-fn operator(op: BinaryOp) -> sql::BinaryOperator {
+pub(super) fn operator(op: BinaryOp) -> sql::BinaryOperator {
     use sql::BinaryOperator as Op;
     match op {
         BinaryOp::Add => Op::Plus,

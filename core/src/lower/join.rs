@@ -3,38 +3,37 @@
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
-use super::scope::Relation;
-use super::{Lowering, Result, blank};
+use super::using::Here;
+use super::{Lowering, Result};
 
 impl Lowering<'_> {
     pub(super) fn table_expr(&mut self, table: &ast::TableExpr) -> Result<sql::TableWithJoins> {
-        let first = self.n_relations();
+        let merges = |join: &ast::Join| {
+            matches!(join.condition, ast::JoinCondition::Using(_) | ast::JoinCondition::Natural)
+        };
+        let names_queries = self.names_queries;
+        self.names_queries |= table.joins.iter().any(merges);
+        let first = self.here();
         let relation = self.table(&table.table)?;
         let mut joins = Vec::new();
         for join in &table.joins {
             joins.push(self.join(join, first)?);
         }
+        self.names_queries = names_queries;
         Ok(sql::TableWithJoins { relation, joins })
     }
 
-    /// Lowers a join to the relations from `first` on.
-    fn join(&mut self, join: &ast::Join, first: usize) -> Result<sql::Join> {
-        let right = self.n_relations();
+    /// Lowers a join to what was lowered since `first`.
+    fn join(&mut self, join: &ast::Join, first: Here) -> Result<sql::Join> {
+        let right = self.here();
         let relation = self.table(&join.table)?;
         let constraint = match &join.condition {
             ast::JoinCondition::On(expr) if matches!(join.kind, ast::JoinKind::Asof { .. }) => {
                 sql::JoinConstraint::On(self.asof_conditions(join, expr)?)
             }
             ast::JoinCondition::On(expr) => sql::JoinConstraint::On(self.condition(expr)?),
-            ast::JoinCondition::Using(names) => {
-                let names: Vec<_> =
-                    names.iter().map(|name| (self.column_ident(name), name.normalized())).collect();
-                self.merge(right, names.iter().map(|(_, name)| name.clone()).collect());
-                sql::JoinConstraint::Using(
-                    names.into_iter().map(|(ident, _)| vec![ident].into()).collect(),
-                )
-            }
-            ast::JoinCondition::Natural => self.natural(first, right, join.kind),
+            ast::JoinCondition::Using(names) => self.using(join, names, first, right)?,
+            ast::JoinCondition::Natural => self.natural(join, first, right)?,
             ast::JoinCondition::None => sql::JoinConstraint::None,
         };
         let is_cross = matches!(constraint, sql::JoinConstraint::None);
@@ -56,58 +55,21 @@ impl Lowering<'_> {
         // Only one side of these is seen beyond the condition.
         if let Some(scope) = self.scopes.last_mut() {
             match join.kind {
-                ast::JoinKind::Semi | ast::JoinKind::Anti => scope.relations.truncate(right),
+                ast::JoinKind::Semi | ast::JoinKind::Anti => {
+                    scope.relations.truncate(right.relation);
+                    scope.shown.truncate(right.shown);
+                }
                 ast::JoinKind::RightSemi | ast::JoinKind::RightAnti => {
-                    drop(scope.relations.drain(first..right));
+                    drop(scope.relations.drain(first.relation..right.relation));
+                    drop(scope.shown.drain(first.shown..right.shown));
+                    let n_dropped = right.relation - first.relation;
+                    for shown in scope.shown.iter_mut().skip(first.shown) {
+                        shown.relation = shown.relation.map(|idx| idx.saturating_sub(n_dropped));
+                    }
                 }
                 _ => {}
             }
         }
         Ok(sql::Join { relation, global: false, join_operator })
-    }
-
-    /// Lowers NATURAL. The engine would compare hidden columns too where they are part of both
-    /// tables, so the names are written out if any is.
-    fn natural(&mut self, first: usize, right: usize, kind: ast::JoinKind) -> sql::JoinConstraint {
-        let names = |relations: &[Relation]| -> Option<Vec<String>> {
-            let mut names = Vec::new();
-            for relation in relations {
-                let visible = relation.columns.as_ref()?.iter().filter(|column| !column.is_hidden);
-                names.extend(visible.map(|column| column.name.clone()));
-            }
-            Some(names)
-        };
-        let relations =
-            self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default();
-        let (left, right_side) = relations.split_at(right);
-        let (Some(left), Some(right_side)) = (names(&left[first..]), names(right_side)) else {
-            return sql::JoinConstraint::Natural;
-        };
-        let common: Vec<_> = right_side.into_iter().filter(|name| left.contains(name)).collect();
-        self.merge(right, common.clone());
-        match common.as_slice() {
-            _ if self.hidden.is_empty() => sql::JoinConstraint::Natural,
-            [] if kind == ast::JoinKind::Inner => sql::JoinConstraint::None,
-            [] => sql::JoinConstraint::On(sql::Expr::value(sql::Value::Boolean(true))),
-            names => sql::JoinConstraint::Using(
-                names.iter().map(|name| vec![blank::quoted(name)].into()).collect(),
-            ),
-        }
-    }
-
-    /// Notes that `*` shows these columns of the relations from `right` on only once.
-    fn merge(&mut self, right: usize, names: Vec<String>) {
-        for relation in self
-            .scopes
-            .last_mut()
-            .into_iter()
-            .flat_map(|scope| scope.relations.iter_mut().skip(right))
-        {
-            relation.merged.extend(names.iter().cloned());
-        }
-    }
-
-    fn n_relations(&self) -> usize {
-        self.scopes.last().map_or(0, |scope| scope.relations.len())
     }
 }

@@ -11,11 +11,13 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, Span};
 
+mod as_value;
 mod asof;
 mod bind;
 mod blank;
 mod call;
 mod constant;
+mod copies;
 mod error;
 mod expr;
 mod interval;
@@ -33,6 +35,7 @@ mod select;
 mod subquery;
 mod table;
 mod types;
+mod using;
 mod window;
 
 #[cfg(test)]
@@ -62,6 +65,9 @@ pub trait Tables {
 pub trait Functions {
     /// Tells whether there is a function of this name, in lower case.
     fn has(&self, name: &str) -> bool;
+
+    /// Tells whether the function of this name, in lower case, is an aggregate.
+    fn is_aggregate(&self, name: &str) -> bool;
 
     /// Returns the names that could have been meant.
     fn names(&self) -> Vec<String>;
@@ -145,6 +151,17 @@ pub fn lower(query: &ast::Query, context: &Context<'_>) -> Result<Lowered, Lower
 
 type Result<T, E = LowerError> = std::result::Result<T, E>;
 
+/// A query of WITH.
+#[derive(Clone)]
+struct NamedQuery {
+    /// Its name in the text.
+    name: String,
+    /// Its name for the engine, which knows no two queries of one name.
+    own_name: sql::Ident,
+    /// Its columns, where known.
+    columns: Option<Vec<Column>>,
+}
+
 /// The state of lowering one statement.
 struct Lowering<'a> {
     context: &'a Context<'a>,
@@ -159,11 +176,13 @@ struct Lowering<'a> {
     months: Vec<Span>,
     warnings: Vec<(String, Span)>,
     /// The named queries in sight, inner ones last, with their columns where known.
-    ctes: Vec<(String, Option<Vec<Column>>)>,
+    ctes: Vec<NamedQuery>,
     /// The SELECTs around the place being lowered, inner ones last.
     scopes: Vec<Scope>,
     /// The time window of the innermost SELECT.
     bounds: Option<Bounds>,
+    /// Whether queries in FROM need a name, because USING or NATURAL names their columns.
+    names_queries: bool,
     /// How many queries within expressions are around the place being lowered.
     n_queries: usize,
     /// How many session tables that window has met.
@@ -186,6 +205,7 @@ impl<'a> Lowering<'a> {
             ctes: Vec::new(),
             scopes: Vec::new(),
             bounds: None,
+            names_queries: false,
             n_queries: 0,
             n_windowed: 0,
             place: Place::Value,

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, ExprKind, SelectItemKind};
 
 use super::logic::innermost;
-use super::scope::Relation;
+use super::scope::Scope;
 use super::{Lowering, blank};
 
 /// The names given so far, each with the relations whose column of that name is there; none stands
@@ -18,24 +18,14 @@ pub(super) struct Names(HashMap<String, HashSet<Option<usize>>>);
 
 impl Names {
     /// Returns the names that the wildcards of a SELECT list take.
-    pub(super) fn of_wildcards(items: &[ast::SelectItem], relations: &[Relation]) -> Self {
+    pub(super) fn of_wildcards(items: &[ast::SelectItem], scope: Option<&Scope>) -> Self {
         let mut names = Self::default();
         for item in items {
             let SelectItemKind::Wildcard { table, except } = &item.kind else { continue };
-            let is_meant =
-                |relation: &Relation| match table.as_ref().and_then(|table| table.parts.last()) {
-                    Some(name) => relation
-                        .name
-                        .as_ref()
-                        .is_some_and(|own| own.normalized() == name.normalized()),
-                    None => true,
-                };
-            for (relation_idx, relation) in
-                relations.iter().enumerate().filter(|(_, relation)| is_meant(relation))
-            {
-                for column in relation.visible(table.is_some(), except).unwrap_or_default() {
-                    names.0.entry(column.name.clone()).or_default().insert(Some(relation_idx));
-                }
+            let table =
+                table.as_ref().and_then(|table| Some(std::slice::from_ref(table.parts.last()?)));
+            for shown in scope.map(|scope| scope.star(table, except)).unwrap_or_default() {
+                names.0.entry(shown.column.name).or_default().insert(shown.relation);
             }
         }
         names
@@ -78,7 +68,9 @@ impl Lowering<'_> {
         if let ExprKind::Column(column) = &innermost(value).kind {
             let relation_idx = self.relation_of(&column.parts)?;
             let name = column.parts.last()?.normalized();
-            return names.take(&name, Some(relation_idx)).map(|name| blank::quoted(&name));
+            // What USING made of two has no name of its own.
+            let own = relation_idx.is_none().then(|| name.clone());
+            return names.take(&name, relation_idx).or(own).map(|name| blank::quoted(&name));
         }
         let words =
             value.span.of(self.context.text).split_whitespace().collect::<Vec<_>>().join(" ");

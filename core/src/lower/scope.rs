@@ -1,11 +1,13 @@
 //! Which tables and columns a name may mean.
 //! Lowering leaves the resolution of names to the engine; this is only what it needs itself: to
-//! expand `*`, to find sessions, to compare texts with numbers, to see outer columns.
+//! expand `*`, to find sessions, to compare texts with numbers, to see outer columns, and to know
+//! what a column is that USING or NATURAL makes of two.
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
-use super::Lowering;
+use super::{LowerError, Lowering, Result, blank};
 
 /// A column of a relation.
 #[derive(Clone, Debug)]
@@ -27,14 +29,24 @@ pub(super) struct Relation {
     pub(super) columns: Option<Vec<Column>>,
     /// The columns of a session's start and end, if the table declares them.
     pub(super) time: Option<(String, String)>,
-    /// The columns that `*` shows with another table, by way of USING or NATURAL.
-    pub(super) merged: Vec<String>,
+}
+
+/// A column that `*` shows, and that a name without a table means.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub(super) column: Column,
+    /// The column with its table, or what USING makes of two.
+    pub(super) expr: sql::Expr,
+    /// The relation that it is of; none if it is of two.
+    pub(super) relation: Option<usize>,
 }
 
 /// The tables of one SELECT.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     pub(super) relations: Vec<Relation>,
+    /// The columns of these relations in the order of `*`, as far as they are known.
+    pub(super) shown: Vec<Shown>,
     /// Whether something in this SELECT refers to a SELECT around it.
     pub(super) is_correlated: bool,
 }
@@ -57,18 +69,18 @@ impl Relation {
         }
     }
 
-    /// Returns the columns that `*` shows, if all are known.
-    pub(super) fn visible(
-        &self,
-        is_qualified: bool,
-        except: &[ast::Ident],
-    ) -> Option<Vec<&Column>> {
-        let is_shown = |column: &&Column| {
-            !column.is_hidden
-                && (is_qualified || !self.merged.contains(&column.name))
-                && !except.iter().any(|name| name.normalized() == column.name)
-        };
-        Some(self.columns.as_ref()?.iter().filter(is_shown).collect())
+    /// Returns the columns with what they are in an expression.
+    fn shown(&self, relation: usize) -> impl Iterator<Item = Shown> + '_ {
+        self.columns.iter().flatten().map(move |column| {
+            let name = blank::quoted(&column.name);
+            let expr = match &self.name {
+                Some(table) => {
+                    sql::Expr::CompoundIdentifier(vec![blank::quoted(&table.normalized()), name])
+                }
+                None => sql::Expr::Identifier(name),
+            };
+            Shown { column: column.clone(), expr, relation: Some(relation) }
+        })
     }
 
     fn column(&self, name: &str) -> Option<&Column> {
@@ -77,16 +89,54 @@ impl Relation {
 }
 
 impl Scope {
-    /// Returns the column that a name means and the relation it is of, if that is beyond doubt.
-    fn resolve(&self, parts: &[ast::Ident]) -> Option<(usize, &Column)> {
+    /// Puts a relation in sight.
+    pub(super) fn add(&mut self, relation: Relation) {
+        self.shown.extend(relation.shown(self.relations.len()));
+        self.relations.push(relation);
+    }
+
+    /// Returns whether the columns of all relations are known.
+    pub(super) fn is_known(&self) -> bool {
+        self.relations.iter().all(|relation| relation.columns.is_some())
+    }
+
+    /// Returns the columns of `*`, or those of a table's.
+    pub(super) fn star(&self, table: Option<&[ast::Ident]>, except: &[ast::Ident]) -> Vec<Shown> {
+        let is_shown = |shown: &Shown| {
+            let column = &shown.column;
+            !column.is_hidden && !except.iter().any(|name| name.normalized() == column.name)
+        };
+        let Some(table) = table else {
+            return self.shown.iter().filter(|shown| is_shown(shown)).cloned().collect();
+        };
+        let is_meant = |relation: &Relation| !table.is_empty() && relation.is_called(table);
+        let relations = self.relations.iter().enumerate();
+        let columns = relations.filter(|(_, relation)| is_meant(relation));
+        columns.flat_map(|(idx, relation)| relation.shown(idx)).filter(is_shown).collect()
+    }
+
+    /// Returns the column that a name means and the relation it is of, if that is beyond doubt. A
+    /// column that USING made of two is of none.
+    fn resolve(&self, parts: &[ast::Ident]) -> Option<(Option<usize>, &Column)> {
         let (name, table) = parts.split_last()?;
         let name = name.normalized();
+        if table.is_empty() {
+            let found = self.shown(&name)?;
+            return self.is_known().then_some((found.relation, &found.column));
+        }
         let mut called =
             self.relations.iter().enumerate().filter(|(_, relation)| relation.is_called(table));
         let mut having =
             called.clone().filter_map(|(idx, relation)| Some((idx, relation.column(&name)?)));
         let found = having.next().filter(|_| having.next().is_none());
-        found.filter(|_| called.all(|(_, relation)| relation.columns.is_some()))
+        let found = found.filter(|_| called.all(|(_, relation)| relation.columns.is_some()));
+        found.map(|(idx, column)| (Some(idx), column))
+    }
+
+    /// Returns the one column that a name without a table means.
+    fn shown(&self, name: &str) -> Option<&Shown> {
+        let mut named = self.shown.iter().filter(|shown| shown.column.name == name);
+        named.next().filter(|_| named.next().is_none())
     }
 
     /// Returns whether a name may mean something of this SELECT.
@@ -106,9 +156,32 @@ impl Lowering<'_> {
         self.scopes.last()?.resolve(parts).map(|(_, column)| column)
     }
 
-    /// Returns which relation of the innermost FROM a name is a column of, if that is beyond doubt.
-    pub(super) fn relation_of(&self, parts: &[ast::Ident]) -> Option<usize> {
+    /// Returns which relation of the innermost FROM a name is a column of, if that is beyond doubt;
+    /// none of them if it is a column that USING made of two.
+    pub(super) fn relation_of(&self, parts: &[ast::Ident]) -> Option<Option<usize>> {
         self.scopes.last()?.resolve(parts).map(|(relation_idx, _)| relation_idx)
+    }
+
+    /// Returns what a name stands for that means a column which USING made of two.
+    pub(super) fn merged(&self, name: &ast::Ident, span: ast::Span) -> Result<Option<sql::Expr>> {
+        let parts = std::slice::from_ref(name);
+        let Some(level) = self.scopes.iter().rposition(|scope| scope.may_mean(parts)) else {
+            return Ok(None);
+        };
+        let (outer, inner) = self.scopes.split_at(level + 1);
+        let shown = outer.last().and_then(|scope| scope.shown(&name.normalized()));
+        let Some(Shown { expr, relation: None, .. }) = shown else { return Ok(None) };
+        let is_table = |relation: &Relation| {
+            relation.name.as_ref().is_some_and(|name| is_named(expr, &name.normalized()))
+        };
+        if inner.iter().flat_map(|scope| &scope.relations).any(is_table) {
+            let what = format!(
+                "`{}` of an outer USING within a query that has a table of the same name",
+                name.value
+            );
+            return Err(LowerError::unsupported(what, span));
+        }
+        Ok(Some(expr.clone()))
     }
 
     /// Notes for each SELECT between a name and what it means that it depends on an outer one.
@@ -134,5 +207,23 @@ impl Lowering<'_> {
             }
             _ => parts,
         }
+    }
+}
+
+/// Returns whether a table is named in what USING made of columns.
+fn is_named(expr: &sql::Expr, table: &str) -> bool {
+    match expr {
+        sql::Expr::CompoundIdentifier(parts) => {
+            parts.first().is_some_and(|part| part.value == table)
+        }
+        sql::Expr::Function(sql::Function { args: sql::FunctionArguments::List(list), .. }) => {
+            list.args.iter().any(|argument| match argument {
+                sql::FunctionArg::Unnamed(sql::FunctionArgExpr::Expr(expr)) => {
+                    is_named(expr, table)
+                }
+                _ => false,
+            })
+        }
+        _ => false,
     }
 }

@@ -1,13 +1,15 @@
 //! SELECT: its clauses, and `*` where the engine's would show too much.
 
+use std::collections::HashSet;
+
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
 use super::naming::{Names, refer_to_items};
 use super::query::Output;
-use super::scope::{Column, Relation, Scope};
+use super::scope::{Column, Relation, Scope, Shown};
 use super::subquery::Place;
-use super::{Lowering, Result, blank};
+use super::{LowerError, Lowering, Result, blank};
 
 impl Lowering<'_> {
     /// Lowers a SELECT and the ORDER BY that follows it.
@@ -20,17 +22,17 @@ impl Lowering<'_> {
         let (bounds_around, n_windowed_around) =
             (self.bounds.take(), std::mem::take(&mut self.n_windowed));
         let place = std::mem::replace(&mut self.place, Place::Value);
+        let names_queries = std::mem::take(&mut self.names_queries);
         self.scopes.push(Scope::default());
 
         self.bounds = bounds;
         let from = self.from(&select.from)?;
         self.check_windowed(select.time_window.as_ref())?;
         self.bounds = None;
-        let (lowered, order_by) = self.select_clauses(select, order_by, from)?;
-        let output = self.output(select);
+        let (lowered, order_by, output) = self.select_clauses(select, order_by, from)?;
 
         self.scopes.pop();
-        self.place = place;
+        (self.place, self.names_queries) = (place, names_queries);
         (self.bounds, self.n_windowed) = (bounds_around, n_windowed_around);
         Ok((lowered, order_by, output))
     }
@@ -40,7 +42,7 @@ impl Lowering<'_> {
         select: &ast::Select,
         order_by: &[ast::OrderItem],
         from: Vec<sql::TableWithJoins>,
-    ) -> Result<(Box<sql::Select>, Vec<sql::OrderByExpr>)> {
+    ) -> Result<(Box<sql::Select>, Vec<sql::OrderByExpr>, Output)> {
         let mut lowered = blank::select();
         lowered.from = from;
         lowered.distinct = match &select.distinct {
@@ -49,14 +51,13 @@ impl Lowering<'_> {
             Some(ast::Distinct::On(exprs)) => Some(sql::Distinct::On(self.exprs(exprs)?)),
         };
         self.place = Place::Output;
-        let relations =
-            self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default();
-        let mut names = Names::of_wildcards(&select.items, relations);
+        let mut names = Names::of_wildcards(&select.items, self.scopes.last());
+        let mut output = Some(Vec::new());
         for item in &select.items {
-            self.select_item(item, &mut names, &mut lowered.projection)?;
+            self.select_item(item, &mut names, &mut output, &mut lowered.projection)?;
         }
         lowered.group_by = self.group_by(&select.group_by)?;
-        let mut order_by = self.order_by(order_by)?;
+        let mut order_by = self.order_of_output(order_by, &output)?;
         refer_to_items(&mut order_by, &lowered.projection);
         self.place = Place::Condition;
         lowered.selection = select.filter.as_ref().map(|filter| self.filter(filter)).transpose()?;
@@ -66,59 +67,77 @@ impl Lowering<'_> {
             lowered.named_window.push(sql::NamedWindowDefinition(self.ident(&window.name), spec));
         }
         lowered.qualify = select.qualify.as_ref().map(|qualify| self.expr(qualify)).transpose()?;
-        Ok((lowered, order_by))
+        Ok((lowered, order_by, output))
     }
 
+    /// Lowers an item of a SELECT list, and adds its columns to what the SELECT yields.
     fn select_item(
         &mut self,
         item: &ast::SelectItem,
         names: &mut Names,
+        output: &mut Output,
         projection: &mut Vec<sql::SelectItem>,
     ) -> Result<()> {
         match &item.kind {
             ast::SelectItemKind::Expr { value, alias } => {
                 let expr = self.expr(value)?;
-                projection.push(match self.item_name(value, alias.as_ref(), names) {
+                let parts = match &value.kind {
+                    ast::ExprKind::Column(name) => name.parts.as_slice(),
+                    _ => &[],
+                };
+                let data_type = self.resolve(parts).and_then(|column| column.data_type.clone());
+                let alias = self.item_name(value, alias.as_ref(), names);
+                let name = alias.as_ref().map(written).or(parts.last().map(ast::Ident::normalized));
+                if let Some(columns) = output {
+                    let name = name.unwrap_or_default();
+                    columns.push(Column { name, data_type, is_hidden: false });
+                }
+                projection.push(match alias {
                     Some(alias) => sql::SelectItem::ExprWithAlias { expr, alias },
                     None => sql::SelectItem::UnnamedExpr(expr),
                 });
             }
             ast::SelectItemKind::Wildcard { table, except } => {
-                self.wildcard(table.as_ref(), except, projection);
+                self.wildcard(item.span, table.as_ref(), except, output, projection)?;
             }
         }
         Ok(())
     }
 
-    /// Lowers `*` and `t.*`. Where a hidden column was named somewhere, and so is part of its table,
-    /// each column is listed; else the engine's `*` is right.
+    /// Lowers `*` and `t.*`. The engine's is right unless it shows too much: hidden columns, which
+    /// are part of their tables if they are named somewhere, or both columns where USING made one.
     fn wildcard(
         &mut self,
+        span: ast::Span,
         table: Option<&ast::ObjectName>,
         except: &[ast::Ident],
+        output: &mut Output,
         projection: &mut Vec<sql::SelectItem>,
-    ) {
+    ) -> Result<()> {
         let excluded: Vec<_> = except.iter().map(|name| self.column_ident(name)).collect();
-        let relations = self.scopes.last().map(|scope| scope.relations.clone()).unwrap_or_default();
-        let table = table.map(|table| self.unqualified_table(table, &relations));
-        let is_meant = |relation: &&Relation| match table {
-            Some([name]) => {
-                relation.name.as_ref().is_some_and(|own| own.normalized() == name.normalized())
+        let Some(scope) = self.scopes.last() else { return Ok(()) };
+        let table = table.map(|table| self.unqualified_table(table, &scope.relations));
+        let is_known = scope.is_known();
+        let columns = scope.star(table, except);
+        match output {
+            Some(output) if is_known => {
+                output.extend(columns.iter().map(|shown| shown.column.clone()));
             }
-            Some(_) => false,
-            None => true,
-        };
-        let meant: Vec<_> = relations.iter().filter(is_meant).collect();
-        let shows_hidden = meant
+            output => *output = None,
+        }
+        let is_merged = table.is_none() && columns.iter().any(|shown| shown.relation.is_none());
+        let has_hidden = scope
+            .relations
             .iter()
             .flat_map(|relation| relation.columns.iter().flatten())
             .any(|column| column.is_hidden);
-        let is_known = meant.iter().all(|relation| relation.columns.is_some());
-        if shows_hidden && is_known {
-            for relation in meant {
-                list_columns(relation, table.is_some(), except, projection);
-            }
-            return;
+        if is_merged && !is_known {
+            let what = "`*` with USING or NATURAL beside a function that gives a table";
+            return Err(LowerError::unsupported(what, span));
+        }
+        if is_known && !columns.is_empty() && (is_merged || has_hidden) {
+            list_columns(columns, projection);
+            return Ok(());
         }
         let mut options = blank::wildcard();
         let mut excluded = excluded.into_iter();
@@ -134,6 +153,7 @@ impl Lowering<'_> {
             }
             None => sql::SelectItem::Wildcard(options),
         });
+        Ok(())
     }
 
     /// Returns the last part of `connection.table` if a table of FROM was written so.
@@ -170,59 +190,51 @@ impl Lowering<'_> {
         sets.iter().map(|set| self.exprs(set)).collect()
     }
 
-    /// Returns the columns that a SELECT yields, if all are known.
-    fn output(&self, select: &ast::Select) -> Output {
-        let scope = self.scopes.last()?;
-        let mut columns = Vec::new();
-        for item in &select.items {
-            match &item.kind {
-                ast::SelectItemKind::Expr { value, alias } => {
-                    let parts = match &value.kind {
-                        ast::ExprKind::Column(name) => name.parts.as_slice(),
-                        _ => &[],
-                    };
-                    let name = alias
-                        .as_ref()
-                        .or(parts.last())
-                        .map(ast::Ident::normalized)
-                        .unwrap_or_default();
-                    let data_type = self.resolve(parts).and_then(|column| column.data_type.clone());
-                    columns.push(Column { name, data_type, is_hidden: false });
-                }
-                ast::SelectItemKind::Wildcard { table, except } => {
-                    let parts =
-                        table.as_ref().map(|table| self.unqualified_table(table, &scope.relations));
-                    for relation in &scope.relations {
-                        let name = relation.name.as_ref().map(ast::Ident::normalized);
-                        if parts
-                            .is_some_and(|parts| parts.last().map(ast::Ident::normalized) != name)
-                        {
-                            continue;
-                        }
-                        let shown = relation.visible(parts.is_some(), except)?;
-                        columns.extend(shown.into_iter().cloned());
-                    }
-                }
+    /// Lowers ORDER BY. A name means a column of the result before it means one that USING made.
+    fn order_of_output(
+        &mut self,
+        items: &[ast::OrderItem],
+        output: &Output,
+    ) -> Result<Vec<sql::OrderByExpr>> {
+        let mut lowered = self.order_by(items)?;
+        for (item, lowered) in items.iter().zip(&mut lowered) {
+            if let ast::ExprKind::Column(name) = &item.value.kind
+                && let [name] = name.parts.as_slice()
+                && output.iter().flatten().any(|column| column.name == name.normalized())
+            {
+                lowered.expr = sql::Expr::Identifier(self.ident(name));
             }
         }
-        Some(columns)
+        Ok(lowered)
     }
 }
 
-/// Writes out the columns of a relation that `*` shows.
-fn list_columns(
-    relation: &Relation,
-    is_qualified: bool,
-    except: &[ast::Ident],
-    projection: &mut Vec<sql::SelectItem>,
-) {
-    for column in relation.visible(is_qualified, except).unwrap_or_default() {
-        let name = blank::quoted(&column.name);
-        projection.push(sql::SelectItem::UnnamedExpr(match &relation.name {
-            Some(table) => {
-                sql::Expr::CompoundIdentifier(vec![blank::quoted(&table.normalized()), name])
+/// Returns the name that an alias gives.
+fn written(alias: &sql::Ident) -> String {
+    match alias.quote_style {
+        Some(_) => alias.value.clone(),
+        None => alias.value.to_lowercase(),
+    }
+}
+
+/// Writes out the columns that `*` shows.
+fn list_columns(columns: Vec<Shown>, projection: &mut Vec<sql::SelectItem>) {
+    let mut taken: HashSet<String> =
+        columns.iter().map(|shown| shown.column.name.clone()).collect();
+    let mut seen = HashSet::new();
+    for Shown { column, expr, relation } in columns {
+        // A column that USING made has no table that could tell it from others of its name.
+        let name = match seen.insert(column.name.clone()) {
+            true if relation.is_some() => None,
+            true => Some(column.name),
+            false => {
+                let name = (2..).map(|n| format!("{}_{n}", column.name));
+                name.into_iter().find(|name| taken.insert(name.clone()))
             }
-            None => sql::Expr::Identifier(name),
-        }));
+        };
+        projection.push(match name {
+            Some(name) => sql::SelectItem::ExprWithAlias { expr, alias: blank::quoted(&name) },
+            None => sql::SelectItem::UnnamedExpr(expr),
+        });
     }
 }

@@ -1,10 +1,11 @@
 //! Queries within expressions.
-//! The engine treats NULL wrongly in a negated IN with a query unless that is a whole condition of
-//! WHERE and does not depend on outer columns; everything else is refused here.
+//! The engine treats NULL wrongly in IN with a query unless that is a whole condition, and in NOT IN
+//! unless that is one of WHERE and does not depend on outer columns; `as_value` does the others.
 
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, ExprKind, IsTest};
 
+use super::expr::operator;
 use super::logic::innermost;
 use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
 
@@ -53,12 +54,25 @@ impl Lowering<'_> {
         is_negated: bool,
         span: ast::Span,
     ) -> Result<sql::Expr> {
-        if is_negated || self.place == Place::Negated {
-            return Err(LowerError::new(LowerErrorKind::NotInQuery, span));
+        if let (ExprKind::Tuple(items), Place::Condition, false) =
+            (&operand.kind, self.place, is_negated)
+        {
+            return self.row_in_query(items, query, span);
         }
-        self.check_condition("IN (query)", span)?;
+        if is_negated || self.place != Place::Condition {
+            let condition = self.in_as_value(operand, query, span)?;
+            return Ok(if is_negated {
+                sql::Expr::UnaryOp { op: sql::UnaryOperator::Not, expr: Box::new(condition) }
+            } else {
+                condition
+            });
+        }
         let expr = Box::new(self.value(operand)?);
-        Ok(sql::Expr::InSubquery { expr, subquery: self.inner_query(query)?.0, negated: false })
+        Ok(sql::Expr::InSubquery {
+            expr,
+            subquery: self.inner_query(query, Some(1))?.0,
+            negated: false,
+        })
     }
 
     /// Lowers `NOT IN (query)` as a whole condition of WHERE.
@@ -68,8 +82,11 @@ impl Lowering<'_> {
         query: &ast::Query,
         span: ast::Span,
     ) -> Result<sql::Expr> {
+        if matches!(operand.kind, ExprKind::Tuple(_)) {
+            return Err(LowerError::unsupported("a row with NOT IN and a query", span));
+        }
         let expr = Box::new(self.value(operand)?);
-        let (subquery, is_correlated) = self.inner_query(query)?;
+        let (subquery, is_correlated) = self.inner_query(query, Some(1))?;
         if is_correlated {
             return Err(LowerError::new(LowerErrorKind::NotInQuery, span));
         }
@@ -93,44 +110,44 @@ impl Lowering<'_> {
         lowered
     }
 
-    /// Refuses what the engine answers only as a condition, or as one joined by AND and OR.
-    fn check_condition(&self, what: &str, span: ast::Span) -> Result<()> {
-        match self.place {
-            Place::Condition => Ok(()),
-            Place::Negated | Place::Value => {
-                Err(LowerError::unsupported(format!("{what} within an expression"), span))
-            }
-            Place::Output => Err(LowerError::unsupported(
-                format!("{what} outside of WHERE, HAVING and ON"),
-                span,
-            )),
-        }
-    }
-
     pub(super) fn exists(&mut self, query: &ast::Query, span: ast::Span) -> Result<sql::Expr> {
         if self.place == Place::Output {
-            self.check_condition("EXISTS", span)?;
+            return self.exists_as_value(query, span);
         }
-        Ok(sql::Expr::Exists { subquery: self.inner_query(query)?.0, negated: false })
+        Ok(sql::Expr::Exists { subquery: self.inner_query(query, None)?.0, negated: false })
     }
 
     pub(super) fn subquery(&mut self, query: &ast::Query) -> Result<sql::Expr> {
-        Ok(sql::Expr::Subquery(self.inner_query(query)?.0))
+        let (lowered, is_correlated) = self.inner_query(query, Some(1))?;
+        if is_correlated && let Some(found) = self.looked_up(query, lowered.clone()) {
+            return Ok(found);
+        }
+        Ok(sql::Expr::Subquery(lowered))
     }
 
     /// Lowers `left op ANY (…)` and `left op ALL (…)`.
     pub(super) fn quantified(
         &mut self,
         left: &ast::Expr,
-        compare_op: sql::BinaryOperator,
+        op: ast::BinaryOp,
         is_all: bool,
         operand: &ast::Expr,
     ) -> Result<sql::Expr> {
+        if let (ExprKind::Tuple(_), ExprKind::Subquery(query)) =
+            (&left.kind, &innermost(operand).kind)
+        {
+            return Err(LowerError::unsupported("a row with ANY or ALL of a query", query.span));
+        }
+        if let (ExprKind::Subquery(query), false) =
+            (&innermost(operand).kind, self.place == Place::Condition)
+        {
+            return self.quantified_as_value(left, op, is_all, query, operand.span);
+        }
+        let compare_op = operator(op);
         let left = Box::new(self.value(left)?);
         let right = match &innermost(operand).kind {
             ExprKind::Subquery(query) => {
-                self.check_condition("a comparison with ANY or ALL of a query", operand.span)?;
-                let (query, is_correlated) = self.inner_query(query)?;
+                let (query, is_correlated) = self.inner_query(query, Some(1))?;
                 let query = if is_correlated { renamed(query) } else { Some(of_own_name(query)) };
                 let query = query.ok_or_else(|| {
                     let what = "ANY or ALL of a query that depends on columns around it and is no plain SELECT";
@@ -148,7 +165,12 @@ impl Lowering<'_> {
     }
 
     /// Lowers a query within an expression, and tells whether it depends on columns around it.
-    fn inner_query(&mut self, query: &ast::Query) -> Result<(Box<sql::Query>, bool)> {
+    /// It has to have as many columns as are due, if any are.
+    pub(super) fn inner_query(
+        &mut self,
+        query: &ast::Query,
+        due: Option<usize>,
+    ) -> Result<(Box<sql::Query>, bool)> {
         if self.n_queries == MAX_QUERIES {
             return Err(LowerError::new(LowerErrorKind::TooDeep, query.span));
         }
@@ -158,7 +180,14 @@ impl Lowering<'_> {
         let lowered = self.query(query);
         self.n_queries -= 1;
         let is_correlated = self.scopes.pop().is_some_and(|scope| scope.is_correlated);
-        Ok((lowered?.0, is_correlated))
+        let (lowered, output) = lowered?;
+        match (output.map(|columns| columns.len()), due) {
+            (Some(found), Some(due)) if found != due => {
+                let kind = LowerErrorKind::QueryColumns { found, due };
+                Err(LowerError::new(kind, query.span))
+            }
+            _ => Ok((lowered, is_correlated)),
+        }
     }
 }
 

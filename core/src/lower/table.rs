@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast;
 
 use super::query::{Output, renamed};
-use super::scope::{Column, Relation, Scope};
-use super::{LowerError, LowerErrorKind, Lowering, Result, TableShape, blank};
+use super::scope::{Column, Relation, Scope, Shown};
+use super::{LowerError, LowerErrorKind, Lowering, NamedQuery, Result, TableShape, blank};
 use crate::error::nearest;
 
 impl Lowering<'_> {
@@ -24,15 +24,59 @@ impl Lowering<'_> {
             }
             ast::TableKind::Nested(nested) => {
                 if let Some(alias) = &table.alias {
-                    return Err(LowerError::unsupported(
-                        "a name for a join in parentheses",
-                        alias.name.span,
-                    ));
+                    return self.named_join(nested, alias, table.span);
                 }
                 let table_with_joins = Box::new(self.table_expr(nested)?);
                 Ok(sql::TableFactor::NestedJoin { table_with_joins, alias: None })
             }
         }
+    }
+
+    /// Lowers `(a JOIN b …) AS name`, which hides the names of its tables.
+    fn named_join(
+        &mut self,
+        nested: &ast::TableExpr,
+        alias: &ast::TableAlias,
+        span: ast::Span,
+    ) -> Result<sql::TableFactor> {
+        self.scopes.push(Scope::default());
+        let lowered = self.table_expr(nested);
+        let Some(scope) = self.scopes.pop() else {
+            return Err(LowerError::unsupported("a join here", span));
+        };
+        let lowered = lowered?;
+        if scope.is_correlated {
+            let what = "a name for a join in parentheses that depends on other tables";
+            return Err(LowerError::unsupported(what, alias.name.span));
+        }
+        if !scope.is_known() {
+            let what = "a name for a join in parentheses with a function that gives a table";
+            return Err(LowerError::unsupported(what, alias.name.span));
+        }
+        let mut select = blank::select();
+        let mut columns: Vec<Column> = Vec::new();
+        for Shown { column, expr, .. } in scope.shown {
+            if columns.iter().any(|other| other.name == column.name) {
+                let name = column.name;
+                let what = format!(
+                    "a name for a join in parentheses whose tables share a column (`{name}`)"
+                );
+                return Err(LowerError::unsupported(what, alias.name.span));
+            }
+            let name = blank::quoted(&column.name);
+            select.projection.push(sql::SelectItem::ExprWithAlias { expr, alias: name });
+            columns.push(column);
+        }
+        select.from = vec![lowered];
+        let columns = Some(columns);
+        let lowered_alias = self.table_alias(&alias.name, &alias.columns, &columns);
+        let relation = Relation {
+            name: Some(alias.name.clone()),
+            columns: renamed(columns, &alias.columns),
+            ..Relation::default()
+        };
+        self.add_relation(relation, span)?;
+        Ok(blank::derived(blank::query(blank::body(select)), Some(lowered_alias), false))
     }
 
     fn named_table(
@@ -51,20 +95,17 @@ impl Lowering<'_> {
             ..Relation::default()
         };
         let cte = match path.as_slice() {
-            [name] => self
-                .ctes
-                .iter()
-                .rev()
-                .find(|(cte, _)| cte == name)
-                .map(|(_, columns)| columns.clone()),
+            [name] => self.ctes.iter().rev().find(|cte| cte.name == *name).cloned(),
             _ => None,
         };
-        if let Some(columns) = cte {
-            let alias = table
-                .alias
-                .as_ref()
-                .map(|alias| self.table_alias(&alias.name, &alias.columns, &columns));
-            let factor = blank::table(vec![self.ident(last)], alias);
+        if let Some(NamedQuery { own_name, columns, .. }) = cte {
+            // A query that goes by another name there is still called by its own.
+            let own = table.alias.is_none() && own_name.value != last.value;
+            let alias = match &table.alias {
+                Some(alias) => Some(self.table_alias(&alias.name, &alias.columns, &columns)),
+                None => own.then(|| blank::alias(blank::quoted(&last.normalized()))),
+            };
+            let factor = blank::table(vec![own_name], alias);
             let columns = renamed(columns, alias_columns);
             return self.windowed(factor, Relation { columns, ..named }, name.span);
         }
@@ -128,16 +169,14 @@ impl Lowering<'_> {
         let is_correlated = self.scopes.pop().is_some_and(|scope| scope.is_correlated);
         self.bounds = bounds;
         let (lowered, output) = lowered?;
-        let alias = table
-            .alias
-            .as_ref()
-            .map(|alias| self.table_alias(&alias.name, &alias.columns, &output));
         let names = table.alias.as_ref().map_or(&[][..], |alias| &alias.columns);
-        let relation = Relation {
-            name: table.alias.as_ref().map(|alias| alias.name.clone()),
-            columns: renamed(output, names),
-            ..Relation::default()
+        let name = match &table.alias {
+            Some(alias) => Some(alias.name.clone()),
+            None if self.names_queries => Some(self.own_name(table.span)),
+            None => None,
         };
+        let alias = name.as_ref().map(|name| self.table_alias(name, names, &output));
+        let relation = Relation { name, columns: renamed(output, names), ..Relation::default() };
         if let (true, Some(bounds)) = (is_correlated && table.is_lateral, &self.bounds)
             && passes_sessions(&relation.columns, bounds.is_default())
         {
@@ -149,6 +188,11 @@ impl Lowering<'_> {
             return Ok(blank::derived(lowered, alias, table.is_lateral));
         }
         self.windowed(blank::derived(lowered, alias, table.is_lateral), relation, table.span)
+    }
+
+    /// Returns a name for a table that has none.
+    fn own_name(&self, span: ast::Span) -> ast::Ident {
+        ast::Ident { value: format!("__joined_{}", self.here().relation), is_quoted: true, span }
     }
 
     /// Filters a query by the time window if it passes sessions through.
@@ -244,14 +288,14 @@ impl Lowering<'_> {
         {
             return Err(LowerError::new(LowerErrorKind::DuplicateTable { name }, span));
         }
-        scope.relations.push(relation);
+        scope.add(relation);
         Ok(())
     }
 
     fn unknown_table(&self, path: &[String], span: ast::Span) -> LowerError {
         let name = path.join(".");
         let mut names = self.context.tables.names();
-        names.extend(self.ctes.iter().map(|(name, _)| name.clone()));
+        names.extend(self.ctes.iter().map(|cte| cte.name.clone()));
         let candidates = nearest(&name, names.iter().map(String::as_str));
         let has_tables = !names.is_empty();
         LowerError::new(LowerErrorKind::UnknownTable { has_tables, name, candidates }, span)

@@ -37,6 +37,7 @@ scripts![
     expressions,
     filters,
     grouping,
+    inner_queries,
     joins,
     nulls,
     ordering,
@@ -46,6 +47,7 @@ scripts![
     strings,
     subqueries,
     times,
+    using,
     windows,
     with,
 ];

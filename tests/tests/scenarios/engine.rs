@@ -130,8 +130,10 @@ fn errors_of_names_and_types() {
             "SELECT now() > 'soon'",
             "`soon` is not a date or time (times are written '2026-01-31', '2026-01-31 14:05' or '2026-01-31T14:05:00Z')",
         ),
-        ("SELECT 1 EXCEPT ALL SELECT 1", "EXCEPT ALL is not supported yet"),
-        ("SELECT 1 INTERSECT ALL SELECT 1", "INTERSECT ALL is not supported yet"),
+        (
+            "SELECT 1 EXCEPT ALL SELECT 1, 2",
+            "the two queries of EXCEPT have different numbers of columns: 1 and 2",
+        ),
     ] {
         assert_eq!(message(sql), expected, "{sql}");
     }
