@@ -6,10 +6,13 @@ mod coverage;
 mod described;
 mod duration_aggregates;
 mod duration_math;
+mod exact_sum;
+mod integers;
 mod ip;
 mod is_one_of;
 mod lifetimes;
 mod maybe_missing;
+mod md5;
 mod network;
 mod only_one;
 mod open_during;
@@ -24,6 +27,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 pub(crate) use asof_condition::{ASOF_CONDITION, AsofCondition};
 pub(crate) use described::{DESCRIBED, INTERNAL};
 pub(crate) use duration_math::{MonthsWithDuration, seconds};
+pub(crate) use integers::{checked, negated, rounded};
 pub(crate) use is_one_of::{IsOneOf, is_one_of};
 pub(crate) use lifetimes::{
     LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START, is_of_lifetimes,
@@ -45,6 +49,7 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let mut functions = vec![
         Arc::new(ScalarUDF::from(open_during::OpenDuring::new())),
         Arc::new(ScalarUDF::from(time_bucket::TimeBucket::new())),
+        Arc::new(ScalarUDF::from(md5::Md5Text::new())),
     ];
     functions.push(Arc::new(ScalarUDF::from(only_one::OnlyOne::new())));
     functions.extend(ip::functions());
@@ -58,6 +63,7 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
 pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     let mut functions = coverage::functions();
     functions.extend(duration_aggregates::functions());
+    functions.push(exact_sum::function());
     functions
 }
 

@@ -122,7 +122,7 @@ fn check_token(text: &str, token: Token) -> Result<(), ParseError> {
             span = Span::new(span.end - 1, span.end + 1);
             ParseErrorKind::ForeignOperator { found: "==", instead: "=" }
         }
-        TokenKind::Unknown('&') if follows(text, span, "&") => {
+        TokenKind::Symbol("&") if follows(text, span, "&") => {
             span.end += 1;
             ParseErrorKind::ForeignOperator { found: "&&", instead: "AND" }
         }

@@ -16,7 +16,7 @@ const DURATIONS: &str = "durations are written without quotes: 90s, 15m, 8h, 7d"
 
 /// Lines of the engine with `{}` where something stands, and what is said instead: `{0}` is the
 /// first of these. The last is a hint, empty if there is none.
-const PHRASES: [(&str, &str, &str); 45] = [
+const PHRASES: [(&str, &str, &str); 46] = [
     (
         "cannot create filter with non-boolean predicate {} returning {}",
         "a condition is true or false, found {1}",
@@ -190,21 +190,27 @@ const PHRASES: [(&str, &str, &str); 45] = [
         "CAST(… AS text) makes both the same",
     ),
     ("divide by zero error", "division by zero", ""),
+    (
+        "overflow happened on: {}",
+        "integer out of range: {0}",
+        "numbers cast to double precision go further",
+    ),
 ];
 
 /// Lines of the engine about two operands, and what is said instead.
-const OF_TWO: [(&str, &str); 4] = [
+const OF_TWO: [(&str, &str); 5] = [
     ("cannot infer common argument type for comparison operation ", "cannot compare {0} with {1}"),
     (
         "cannot infer common argument type for logical boolean operation ",
         "{op} takes conditions, found {0} and {1}",
     ),
     ("cannot coerce arithmetic expression ", "`{op}` does not take {0} and {1}"),
+    ("cannot infer common type for bitwise operation ", "`{op}` does not take {0} and {1}"),
     ("cannot get result type for temporal operation ", "`{op}` does not take {0} and {1}"),
 ];
 
 /// Operators as they stand between the types of two operands.
-const OPERATORS: [&str; 24] = [
+const OPERATORS: [&str; 28] = [
     " = ",
     " != ",
     " <> ",
@@ -228,6 +234,10 @@ const OPERATORS: [&str; 24] = [
     " !~* ",
     " LIKE ",
     " & ",
+    " | ",
+    " << ",
+    " >> ",
+    " BIT_XOR ",
     " ^ ",
 ];
 

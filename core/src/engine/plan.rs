@@ -26,8 +26,8 @@ use crate::functions::{self, MonthsWithDuration};
 use crate::lower::{self, Lowered};
 use crate::rules::{
     AsofFilters, AsofJoins, AsofProblem, BindJoins, CalendarIntervals, CorrelatedQueries,
-    DurationSeconds, MissingRows, NotATime, QueryZone, ShareScans, TimeLiterals, ValueLists,
-    scans_that_may_turn_wrong,
+    DurationSeconds, ExactNumbers, MissingRows, NotATime, QueryZone, ShareScans, TimeLiterals,
+    ValueLists, scans_that_may_turn_wrong,
 };
 use crate::statement::StatementContext;
 
@@ -175,6 +175,7 @@ async fn plan(
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(QueryZone { time_zone }));
     rules.push(Arc::new(DurationSeconds));
+    rules.push(Arc::new(ExactNumbers));
     rules.push(Arc::new(ValueLists));
     rules.push(Arc::new(CorrelatedQueries));
     rules.push(Arc::new(MissingRows));

@@ -5,7 +5,7 @@ use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 /// The engine's names of types, and ours.
-const TYPES: [(&str, &str); 13] = [
+const TYPES: [(&str, &str); 20] = [
     ("Timestamp(µs, \"UTC\")", "timestamp"),
     ("Timestamp(µs)", "timestamp without time zone"),
     ("Timestamp(ns)", "timestamp without time zone"),
@@ -16,6 +16,13 @@ const TYPES: [(&str, &str); 13] = [
     ("Utf8", "text"),
     ("Boolean", "bool"),
     ("Float64", "float64"),
+    ("Float32", "float32"),
+    ("Decimal128(38, 10)", "numeric"),
+    ("Decimal128(", "numeric("),
+    ("UInt64", "uint64"),
+    ("UInt32", "uint32"),
+    ("Int16", "int16"),
+    ("Int8", "int8"),
     ("Int64", "int64"),
     ("Int32", "int32"),
     ("Date32", "date"),
@@ -55,6 +62,9 @@ pub(super) fn sentence(error: &DataFusionError) -> String {
 /// Returns one sentence of the engine in our words.
 pub(crate) fn ours(message: &str) -> String {
     let mut line = message.lines().next().unwrap_or_default().trim().to_owned();
+    if let Some(reason) = of_regex(message) {
+        line = reason;
+    }
     // What follows is a list of everything that was tried.
     if let Some((first, _)) = line.split_once(", errors: ") {
         line = first.to_owned();
@@ -77,6 +87,14 @@ pub(crate) fn ours(message: &str) -> String {
         }
         _ => line,
     }
+}
+
+/// Returns what is wrong with a regular expression, if that is what a message is about: it shows
+/// the expression on lines of its own, and says what it is at the end.
+fn of_regex(message: &str) -> Option<String> {
+    let is_regex = message.contains("regex parse error") || message.contains("Regular expression");
+    let reason = message.lines().rev().find_map(|line| line.trim().strip_prefix("error: "))?;
+    is_regex.then(|| format!("the regular expression is not understood: {reason}"))
 }
 
 /// Returns what is wrong with the arguments of a call, if that is what a message is about.

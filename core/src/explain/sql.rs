@@ -154,7 +154,9 @@ fn binary(op: Operator, left: Text, right: Text) -> Text {
 /// Returns the text of operators that only functions stand for.
 fn operator_of_function(name: &str) -> Option<Operator> {
     match name {
-        "duration_multiply" => Some(Operator::Multiply),
+        "duration_multiply" | "integer_multiply" => Some(Operator::Multiply),
+        "integer_add" => Some(Operator::Plus),
+        "integer_subtract" => Some(Operator::Minus),
         "duration_divide" | "duration_ratio" => Some(Operator::Divide),
         _ => None,
     }

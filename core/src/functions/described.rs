@@ -14,7 +14,7 @@ pub(crate) struct Described {
 }
 
 /// The functions, in the order of their names.
-pub(crate) const DESCRIBED: [Described; 12] = [
+pub(crate) const DESCRIBED: [Described; 13] = [
     Described {
         name: "ago",
         kind: "scalar",
@@ -50,6 +50,12 @@ pub(crate) const DESCRIBED: [Described; 12] = [
         kind: "aggregate",
         signature: "max_concurrent(start, end)",
         doc: "How many were open at the same instant, at most.",
+    },
+    Described {
+        name: "md5",
+        kind: "scalar",
+        signature: "md5(text)",
+        doc: "The MD5 hash of a text in hexadecimal digits.",
     },
     Described {
         name: "merge_intervals",

@@ -22,6 +22,10 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
+fn is_text(data_type: &DataType) -> bool {
+    data_type.is_string() || data_type.is_null()
+}
+
 /// Whether an address lies in a network, or in one of several.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct IpIn {
@@ -47,7 +51,6 @@ impl ScalarUDFImpl for IpIn {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let is_text = |data_type: &DataType| data_type.is_string() || data_type.is_null();
         match arg_types {
             [ip, networks] if is_text(ip) && is_text(networks) => {
                 Ok(vec![DataType::Utf8, DataType::Utf8])
@@ -126,7 +129,7 @@ struct IsPrivate {
 
 impl IsPrivate {
     fn new() -> Self {
-        Self { signature: Signature::exact(vec![DataType::Utf8], Volatility::Immutable) }
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -137,6 +140,13 @@ impl ScalarUDFImpl for IsPrivate {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        match arg_types {
+            [ip] if is_text(ip) => Ok(vec![DataType::Utf8]),
+            _ => plan_err!("`is_private` takes an address as text"),
+        }
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
@@ -160,8 +170,7 @@ struct IpPrefix {
 
 impl IpPrefix {
     fn new() -> Self {
-        let types = vec![DataType::Utf8, DataType::Int64];
-        Self { signature: Signature::exact(types, Volatility::Immutable) }
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -172,6 +181,15 @@ impl ScalarUDFImpl for IpPrefix {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        match arg_types {
+            [ip, bits] if is_text(ip) && (bits.is_integer() || bits.is_null()) => {
+                Ok(vec![DataType::Utf8, DataType::Int64])
+            }
+            _ => plan_err!("`ip_prefix` takes an address as text and a number of bits"),
+        }
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {

@@ -154,6 +154,17 @@ pub(super) fn binary(left: sql::Expr, op: sql::BinaryOperator, right: sql::Expr)
     sql::Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
+/// Returns an expression as a float.
+pub(super) fn float(expr: sql::Expr) -> sql::Expr {
+    sql::Expr::Cast {
+        kind: sql::CastKind::Cast,
+        expr: Box::new(expr),
+        data_type: sql::DataType::DoublePrecision,
+        array: false,
+        format: None,
+    }
+}
+
 /// Returns parentheses around an expression.
 pub(super) fn nested(expr: sql::Expr) -> sql::Expr {
     sql::Expr::Nested(Box::new(expr))

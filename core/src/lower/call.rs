@@ -14,6 +14,12 @@ impl Lowering<'_> {
         if let Some(call) = self.lifetime_call(function)? {
             return Ok(call);
         }
+        if let Some(call) = self.formatted(function)? {
+            return Ok(call);
+        }
+        if let Some(call) = self.respelled(function)? {
+            return Ok(call);
+        }
         self.check_function(&function.name)?;
         let name = function.name.parts.iter().map(|part| self.ident(part)).collect();
         let mut lowered = blank::function(name, Vec::new());

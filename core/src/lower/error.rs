@@ -128,6 +128,12 @@ pub enum LowerErrorKind {
         /// The text.
         text: String,
     },
+    /// A text that should be a list.
+    #[error("`{text}` is not a list")]
+    BadList {
+        /// The text.
+        text: String,
+    },
     /// A text that should be a network.
     #[error("`{text}` is not a network")]
     BadNetwork {
@@ -268,6 +274,9 @@ impl LowerError {
                 "zones are written 'UTC', 'Europe/Berlin' or '+02:00'".to_owned()
             }
             LowerErrorKind::BadTime { .. } => TIMES_ARE_WRITTEN.to_owned(),
+            LowerErrorKind::BadList { .. } => {
+                "lists are written ['a', 'b']; as text only as '{a,b}'".to_owned()
+            }
             LowerErrorKind::BadNetwork { .. } => {
                 "networks are written '10.0.0.0/8', '2001:db8::/32' or '10.1.2.3'".to_owned()
             }

@@ -27,6 +27,20 @@ const PARTS_OF_TIME: [&str; 16] = [
     "epoch",
 ];
 
+/// What DATE_TRUNC cuts a time to, in the singular.
+const UNITS_OF_TIME: [&str; 10] = [
+    "year",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "hour",
+    "minute",
+    "second",
+    "millisecond",
+    "microsecond",
+];
+
 impl Lowering<'_> {
     pub(super) fn exprs(&mut self, exprs: &[ast::Expr]) -> Result<Vec<sql::Expr>> {
         exprs.iter().map(|expr| self.expr(expr)).collect()
@@ -153,6 +167,10 @@ impl Lowering<'_> {
         for (op, right) in links.into_iter().rev() {
             lowered = match op {
                 BinaryOp::AtTimeZone => self.at_time_zone(lowered, right)?,
+                BinaryOp::Power => {
+                    let right = self.expr(right)?;
+                    blank::call("power", [blank::float(lowered), blank::float(right)])
+                }
                 op => blank::binary(lowered, operator(op), self.expr(right)?),
             };
         }
@@ -183,7 +201,9 @@ impl Lowering<'_> {
             let kind = LowerErrorKind::UnknownZone { name: name.clone() };
             return Err(LowerError::new(kind, zone.span));
         }
-        let time_zone = self.boxed(zone)?;
+        // So that the instant is not taken for one of no zone of its own.
+        let is_utc = name.eq_ignore_ascii_case("utc");
+        let time_zone = if is_utc { Box::new(blank::text("+00:00")) } else { self.boxed(zone)? };
         Ok(sql::Expr::AtTimeZone { timestamp: Box::new(timestamp), time_zone })
     }
 
@@ -321,19 +341,26 @@ impl Lowering<'_> {
         })
     }
 
-    fn extract(&mut self, field: &ast::Ident, operand: &ast::Expr) -> Result<sql::Expr> {
+    pub(super) fn extract(&mut self, field: &ast::Ident, operand: &ast::Expr) -> Result<sql::Expr> {
+        // The years of our calendar are above 0, and so the quotients are not cut but rounded up.
+        let of_years = |years: sql::Expr, last: &str, length: &str| {
+            let above = blank::binary(years, sql::BinaryOperator::Plus, blank::number(last));
+            let whole = blank::nested(above);
+            blank::nested(blank::binary(whole, sql::BinaryOperator::Divide, blank::number(length)))
+        };
         let name = field.value.to_lowercase();
-        let is_known = |name: &str| PARTS_OF_TIME.contains(&name);
-        if !is_known(&name) && !name.strip_suffix('s').is_some_and(is_known) {
-            let candidates = nearest(&name, PARTS_OF_TIME);
-            let kind = LowerErrorKind::UnknownPart { name, candidates };
-            return Err(LowerError::new(kind, field.span));
-        }
-        Ok(sql::Expr::Extract {
-            field: sql::DateTimeField::Custom(sql::Ident::new(name)),
-            syntax: sql::ExtractSyntax::From,
-            expr: self.boxed(operand)?,
-        })
+        let (last, length) = match name.trim_end_matches('s') {
+            "decade" => ("0", "10"),
+            "century" | "centurie" => ("99", "100"),
+            "millennium" | "millennia" => ("999", "1000"),
+            _ => {
+                let name = part_of_time(field, &PARTS_OF_TIME)?;
+                let expr = self.boxed(operand)?;
+                return Ok(extracted(name, expr));
+            }
+        };
+        let expr = self.boxed(operand)?;
+        Ok(of_years(extracted("year".to_owned(), expr), last, length))
     }
 
     fn trim(
@@ -380,6 +407,34 @@ impl Lowering<'_> {
     }
 }
 
+fn extracted(name: String, expr: Box<sql::Expr>) -> sql::Expr {
+    sql::Expr::Extract {
+        field: sql::DateTimeField::Custom(sql::Ident::new(name)),
+        syntax: sql::ExtractSyntax::From,
+        expr,
+    }
+}
+
+/// Returns the unit that DATE_TRUNC is given, in the singular.
+pub(super) fn unit_of_time(field: &ast::Ident) -> Result<String> {
+    part_of_time(field, &UNITS_OF_TIME)
+}
+
+/// Returns one of the known parts of a time, in the singular.
+fn part_of_time(field: &ast::Ident, known: &[&str]) -> Result<String> {
+    let name = field.value.to_lowercase();
+    let is_known = |name: &str| known.contains(&name);
+    match name.strip_suffix('s') {
+        _ if is_known(&name) => Ok(name),
+        Some(singular) if is_known(singular) => Ok(singular.to_owned()),
+        _ => {
+            let candidates = nearest(&name, known.iter().copied());
+            let kind = LowerErrorKind::UnknownPart { name, candidates };
+            Err(LowerError::new(kind, field.span))
+        }
+    }
+}
+
 fn is_lifetime_test(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Overlaps | BinaryOp::Contains)
 }
@@ -394,6 +449,11 @@ pub(super) fn operator(op: BinaryOp) -> sql::BinaryOperator {
         BinaryOp::Divide => Op::Divide,
         BinaryOp::Modulo => Op::Modulo,
         BinaryOp::Concat => Op::StringConcat,
+        BinaryOp::BitAnd => Op::BitwiseAnd,
+        BinaryOp::BitOr => Op::BitwiseOr,
+        BinaryOp::BitXor => Op::BitwiseXor,
+        BinaryOp::ShiftLeft => Op::PGBitwiseShiftLeft,
+        BinaryOp::ShiftRight => Op::PGBitwiseShiftRight,
         BinaryOp::NotEq => Op::NotEq,
         BinaryOp::Lt => Op::Lt,
         BinaryOp::LtEq => Op::LtEq,
@@ -403,7 +463,11 @@ pub(super) fn operator(op: BinaryOp) -> sql::BinaryOperator {
         BinaryOp::RegexAnyCase => Op::PGRegexIMatch,
         BinaryOp::NotRegex => Op::PGRegexNotMatch,
         BinaryOp::NotRegexAnyCase => Op::PGRegexNotIMatch,
-        BinaryOp::Eq | BinaryOp::Overlaps | BinaryOp::Contains | BinaryOp::AtTimeZone => Op::Eq,
+        BinaryOp::Eq
+        | BinaryOp::Overlaps
+        | BinaryOp::Contains
+        | BinaryOp::AtTimeZone
+        | BinaryOp::Power => Op::Eq,
     }
 }
 

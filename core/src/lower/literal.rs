@@ -38,8 +38,8 @@ impl Lowering<'_> {
             }
             Literal::Duration(micros) => self.duration(*micros),
             Literal::Date(text) => match NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d") {
-                Ok(date) => self.date(date),
-                Err(_) => return Err(bad_time(text, span)),
+                Ok(date) if has_whole_year(text) => self.date(date),
+                _ => return Err(bad_time(text, span)),
             },
             Literal::Timestamp(text) => {
                 let instant = self.instant(text, span)?;
@@ -54,6 +54,9 @@ impl Lowering<'_> {
 
     /// Reads a date or time, without offset in the query's zone.
     pub(super) fn instant(&self, text: &str, span: Span) -> Result<DateTime<Utc>> {
+        if !has_whole_year(text) {
+            return Err(bad_time(text, span));
+        }
         self.constants().instant(text, span)
     }
 
@@ -100,6 +103,14 @@ impl Lowering<'_> {
     pub(super) fn now(&mut self) -> sql::Expr {
         self.instant_literal(self.context.now)
     }
+}
+
+/// Returns whether a date begins with all digits of its year: with two, nobody knows the century.
+fn has_whole_year(text: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let text = text.trim();
+    let n_digits = text.find(|c| !is_digit(c)).unwrap_or(text.len());
+    n_digits >= 4 || !text[n_digits..].starts_with('-')
 }
 
 /// Refuses instants that cannot be written with four digits of the year.

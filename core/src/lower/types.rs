@@ -37,6 +37,7 @@ impl Lowering<'_> {
         data_type: &ast::DataType,
         is_try: bool,
     ) -> Result<sql::Expr> {
+        check_arguments(data_type)?;
         let constant = match &innermost(operand).kind {
             ExprKind::Literal(Literal::Text(text)) if data_type.n_array_marks == 0 && !is_try => {
                 self.time_constant(text, data_type, operand.span)?
@@ -53,10 +54,66 @@ impl Lowering<'_> {
             let operand = self.expr(operand)?;
             return Ok(blank::call("arrow_cast", [operand, blank::text("Duration(Microsecond)")]));
         }
+        if data_type.name == "bytea"
+            && let ExprKind::Literal(Literal::Text(text)) = &innermost(operand).kind
+            && text.contains('\\')
+        {
+            let what = "a text with backslashes as bytea";
+            return Err(LowerError::unsupported(what, operand.span));
+        }
+        if let (ExprKind::Literal(Literal::Text(text)), 1, false) =
+            (&innermost(operand).kind, data_type.n_array_marks, is_try)
+        {
+            return self.list_constant(text, data_type, operand.span);
+        }
         let lowered = type_of(data_type)?;
         let kind = if is_try { sql::CastKind::TryCast } else { sql::CastKind::Cast };
         let expr = Box::new(self.expr(operand)?);
-        Ok(sql::Expr::Cast { kind, expr, data_type: lowered, array: false, format: None })
+        let cast = sql::Expr::Cast { kind, expr, data_type: lowered, array: false, format: None };
+        Ok(match (length_of(data_type), data_type.n_array_marks) {
+            (Some(length), 0) => {
+                let cut = blank::call("left", [cast, blank::number(length.to_string())]);
+                // Blanks at the end of a `char` do not count.
+                let is_char = !data_type.name.contains("var");
+                if is_char { blank::call("rtrim", [cut]) } else { cut }
+            }
+            _ => cast,
+        })
+    }
+
+    /// Lowers a text such as `{1,2}` that is cast to a list.
+    fn list_constant(
+        &mut self,
+        text: &str,
+        data_type: &ast::DataType,
+        span: ast::Span,
+    ) -> Result<sql::Expr> {
+        let not_a_list = || {
+            let kind = LowerErrorKind::BadList { text: text.to_owned() };
+            LowerError::new(kind, span)
+        };
+        let inner = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        let inner = inner.filter(|text| !text.contains(['{', '}', '"', '\\']));
+        let inner = inner.ok_or_else(not_a_list)?;
+        let mut items = Vec::new();
+        if !inner.trim().is_empty() {
+            for item in inner.split(',').map(str::trim) {
+                if item.is_empty() {
+                    return Err(not_a_list());
+                }
+                let is_null = item.eq_ignore_ascii_case("null");
+                let literal = if is_null { Literal::Null } else { Literal::Text(item.to_owned()) };
+                items.push(self.literal(&literal, span)?);
+            }
+        }
+        let list = sql::Expr::Array(sql::Array { elem: items, named: true });
+        Ok(sql::Expr::Cast {
+            kind: sql::CastKind::Cast,
+            expr: Box::new(list),
+            data_type: type_of(data_type)?,
+            array: false,
+            format: None,
+        })
     }
 
     /// Lowers a text that is cast to a type of time, which is that time in the query's zone.
@@ -81,6 +138,35 @@ impl Lowering<'_> {
         };
         self.literal(&literal, span).map(Some)
     }
+}
+
+/// Returns how many characters a text of this type has at most, if the type says.
+fn length_of(data_type: &ast::DataType) -> Option<u64> {
+    match data_type.name.as_str() {
+        "varchar" | "character varying" => data_type.arguments.first().copied(),
+        "char" | "character" => Some(data_type.arguments.first().copied().unwrap_or(1)),
+        "bpchar" => data_type.arguments.first().copied(),
+        _ => None,
+    }
+}
+
+/// Refuses numbers after a type that takes none, or that would change nothing here.
+fn check_arguments(data_type: &ast::DataType) -> Result<()> {
+    let is_known = match (data_type.name.as_str(), data_type.arguments.as_slice()) {
+        (_, []) | ("numeric" | "decimal", [_] | [_, _]) => true,
+        ("varchar" | "character varying" | "char" | "character" | "bpchar", [length]) => {
+            *length > 0 && data_type.n_array_marks == 0
+        }
+        ("float", [25..=53]) => true,
+        (name, [6]) => name.starts_with("timestamp"),
+        _ => false,
+    };
+    if is_known {
+        return Ok(());
+    }
+    let numbers: Vec<String> = data_type.arguments.iter().map(u64::to_string).collect();
+    let what = format!("the type {}({})", data_type.name, numbers.join(", "));
+    Err(LowerError::unsupported(what, data_type.span))
 }
 
 fn type_of(data_type: &ast::DataType) -> Result<sql::DataType> {

@@ -38,8 +38,8 @@ impl AnalyzerRule for QueryZone {
 impl QueryZone {
     fn rewrite(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let type_of = |expr: &Expr| expr.get_type(schema).ok();
-        let is_instant =
-            |expr: &Expr| matches!(type_of(expr), Some(DataType::Timestamp(_, Some(_))));
+        // An instant with AT TIME ZONE has a zone of its own, and keeps it.
+        let is_instant = |expr: &Expr| matches!(type_of(expr), Some(DataType::Timestamp(_, Some(zone))) if zone.as_ref() == "UTC");
         match expr {
             Expr::Cast(turn) if is_zoned(turn.field.data_type()) => {
                 let has_no_zone = type_of(&turn.expr).is_some_and(|from| {

@@ -207,8 +207,20 @@ pub enum BinaryOp {
     Divide,
     /// `%`
     Modulo,
+    /// `^`
+    Power,
     /// `||`
     Concat,
+    /// `&`
+    BitAnd,
+    /// `|`
+    BitOr,
+    /// `#`
+    BitXor,
+    /// `<<`
+    ShiftLeft,
+    /// `>>`
+    ShiftRight,
     /// `=`
     Eq,
     /// `<>` or `!=`

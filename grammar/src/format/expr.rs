@@ -97,7 +97,13 @@ impl Printer<'_, '_> {
             BinaryOp::Multiply => "*",
             BinaryOp::Divide => "/",
             BinaryOp::Modulo => "%",
+            BinaryOp::Power => "^",
             BinaryOp::Concat => "||",
+            BinaryOp::BitAnd => "&",
+            BinaryOp::BitOr => "|",
+            BinaryOp::BitXor => "#",
+            BinaryOp::ShiftLeft => "<<",
+            BinaryOp::ShiftRight => ">>",
             BinaryOp::Eq => "=",
             BinaryOp::NotEq => "<>",
             BinaryOp::Lt => "<",
@@ -420,7 +426,8 @@ fn level(op: BinaryOp) -> u8 {
         op if op.is_comparison() => 0,
         BinaryOp::Add | BinaryOp::Subtract => 2,
         BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => 3,
-        BinaryOp::AtTimeZone => 4,
+        BinaryOp::Power => 4,
+        BinaryOp::AtTimeZone => 5,
         _ => 1,
     }
 }

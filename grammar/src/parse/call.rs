@@ -11,6 +11,8 @@ struct Parts<'t> {
     side: Option<TrimSide>,
     /// `a FROM b FOR c`: the last two.
     from_for: Option<(Option<Expr>, Option<Expr>)>,
+    /// `a IN b` or `a PLACING b`: the last.
+    other: Option<Expr>,
     /// Whatever a call has beyond these.
     function: Function,
     span: Span,
@@ -34,7 +36,7 @@ impl<'t> Builder<'t> {
         };
         let items = self.arguments(pair.clone().into_inner())?;
         let (mut is_distinct, mut ordered, mut is_star) = (false, Vec::new(), false);
-        let (mut side, mut from_for) = (None, None);
+        let (mut side, mut from_for, mut other) = (None, None, None);
         for child in pair.into_inner() {
             match child.as_rule() {
                 Rule::star => is_star = true,
@@ -42,7 +44,13 @@ impl<'t> Builder<'t> {
                 Rule::call_quantifier => {
                     is_distinct = only_child(child)?.as_rule() == Rule::k_distinct;
                 }
-                Rule::from_for => from_for = Some(self.start_and_length(child)?),
+                Rule::from_for => {
+                    let has_both =
+                        child.clone().into_inner().any(|word| word.as_rule() == Rule::k_from);
+                    let (parts, between) = self.start_and_length(child)?;
+                    other = between;
+                    from_for = (other.is_none() || has_both).then_some(parts);
+                }
                 Rule::order_by => ordered = self.order_by(child)?,
                 _ => self.after_call(&mut function, child)?,
             }
@@ -52,7 +60,7 @@ impl<'t> Builder<'t> {
         } else {
             function.arguments = Arguments::Star;
         }
-        Parts { side, from_for, function, span, text: self.text }.into_kind()
+        Parts { side, from_for, other, function, span, text: self.text }.into_kind()
     }
 
     /// Adds FILTER, WITHIN GROUP, the treatment of NULL or OVER.
@@ -79,17 +87,22 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn start_and_length(&self, pair: Pair<'t>) -> Result<(Option<Expr>, Option<Expr>)> {
-        let (mut from, mut length, mut is_for) = (None, None, false);
+    /// Builds what follows FROM, FOR, and IN or PLACING.
+    fn start_and_length(
+        &self,
+        pair: Pair<'t>,
+    ) -> Result<((Option<Expr>, Option<Expr>), Option<Expr>)> {
+        let (mut from, mut length, mut other) = (None, None, None);
+        let mut word = Rule::k_from;
         for child in pair.into_inner() {
-            match child.as_rule() {
-                Rule::k_for => is_for = true,
-                Rule::expr if is_for => length = Some(self.expr(child)?),
-                Rule::expr => from = Some(self.expr(child)?),
-                _ => {}
+            match (child.as_rule(), word) {
+                (Rule::expr, Rule::k_for) => length = Some(self.expr(child)?),
+                (Rule::expr, Rule::k_from) => from = Some(self.expr(child)?),
+                (Rule::expr, _) => other = Some(self.expr(child)?),
+                (next, _) => word = next,
             }
         }
-        Ok((from, length))
+        Ok(((from, length), other))
     }
 }
 
@@ -101,6 +114,14 @@ impl Parts<'_> {
             _ => String::new(),
         };
         let side = self.side.take();
+        if let Some(other) = self.other.take() {
+            return self.with_other(&name, other);
+        }
+        if name == "position"
+            && let Some(kind) = self.position_in_list()
+        {
+            return Ok(kind);
+        }
         let (from, length) = match (self.from_for.take(), side) {
             (None, None) if name == "extract" => {
                 return Err(self.refuse("is written extract(field FROM value)"));
@@ -140,6 +161,48 @@ impl Parts<'_> {
             }
             _ => Err(self.refuse("takes no FROM or FOR here")),
         }
+    }
+
+    /// Returns the call for `position(a IN b)` and `overlay(a PLACING b FROM n FOR m)`.
+    fn with_other(mut self, name: &str, other: Expr) -> Result<ExprKind> {
+        let (from, length) = self.from_for.take().unwrap_or_default();
+        let Some((Some(first), None)) = self.plain_arguments() else {
+            return Err(self.refuse("takes no IN or PLACING here"));
+        };
+        match (name, from) {
+            ("position", None) => Ok(self.into_call(Some("strpos"), vec![other, first])),
+            ("overlay", Some(from)) => {
+                let items = [Some(first), Some(other), Some(from), length];
+                Ok(self.into_call(None, items.into_iter().flatten().collect()))
+            }
+            _ => Err(self.refuse("takes no IN or PLACING here")),
+        }
+    }
+
+    /// Returns the call for `position(a IN (b))`, which reads like a list of one.
+    fn position_in_list(&mut self) -> Option<ExprKind> {
+        let Arguments::List { items, .. } = &mut self.function.arguments else { return None };
+        let [Argument { name: None, value }] = items.as_mut_slice() else { return None };
+        let ExprKind::InList { operand, list, is_negated: false } = &mut value.kind else {
+            return None;
+        };
+        let text = list.pop().filter(|_| list.is_empty())?;
+        let items = vec![text, operand.as_ref().clone()];
+        Some(self.as_call(Some("strpos"), items))
+    }
+
+    fn into_call(mut self, name: Option<&str>, values: Vec<Expr>) -> ExprKind {
+        self.as_call(name, values)
+    }
+
+    fn as_call(&mut self, name: Option<&str>, values: Vec<Expr>) -> ExprKind {
+        let items = values.into_iter().map(|value| Argument { name: None, value }).collect();
+        let mut function = self.function.clone();
+        function.arguments = Arguments::List { is_distinct: false, items, order_by: Vec::new() };
+        if let (Some(name), [ident]) = (name, function.name.parts.as_mut_slice()) {
+            name.clone_into(&mut ident.value);
+        }
+        ExprKind::Function(Box::new(function))
     }
 
     /// Takes the arguments if there are at most two and nothing but arguments.

@@ -16,8 +16,8 @@ const DECIMAL: char = '\u{a1}';
 const DURATION: char = '\u{a2}';
 const PARAMETER: char = '\u{a3}';
 const TEXT: char = '\u{a4}';
-const PLAIN: char = '\u{181}';
-const QUOTED: char = '\u{182}';
+const PLAIN: char = '\u{182}';
+const QUOTED: char = '\u{183}';
 /// What the grammar has no rule for.
 const NOTHING: char = '\u{bf}';
 
@@ -92,6 +92,11 @@ fn sign(written: &[u8]) -> char {
         b"~*" => '\u{9a}',
         b"+" => '\u{9b}',
         b"-" => '\u{9c}',
+        b"<<" => '\u{a5}',
+        b">>" => '\u{a6}',
+        b"&" => '\u{a7}',
+        b"#" => '\u{a8}',
+        b"^" => '\u{a9}',
         b"(" => '\u{9d}',
         b"{" => '\u{9e}',
         b"}" => '\u{9f}',
@@ -162,7 +167,7 @@ mod tests {
             .filter_map(|line| line.split_once(" } // "))
             .filter(|(_, sign)| sign.len() <= 3)
             .collect();
-        assert_eq!(signs.len(), 31);
+        assert_eq!(signs.len(), 36);
         for (rule, written) in signs {
             let token = Scanner::new(written).next().unwrap();
             assert_eq!(token.span.end, written.len(), "{written}");
@@ -200,6 +205,6 @@ mod tests {
             assert_eq!(written.collect::<Vec<_>>(), ranges, "{}", pair[1]);
             n_ranges += ranges.len() / 2;
         }
-        assert_eq!(n_ranges, 27);
+        assert_eq!(n_ranges, 35);
     }
 }

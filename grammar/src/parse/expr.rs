@@ -24,6 +24,7 @@ static PRECEDENCES: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
         .op(Op::infix(Rule::regex, Assoc::Left) | Op::infix(Rule::concat, Assoc::Left))
         .op(Op::infix(Rule::additive, Assoc::Left))
         .op(Op::infix(Rule::multiplicative, Assoc::Left))
+        .op(Op::infix(Rule::power, Assoc::Left))
         .op(Op::infix(Rule::at_time_zone, Assoc::Left))
         .op(Op::prefix(Rule::sign))
         .op(Op::postfix(Rule::cast_to) | Op::postfix(Rule::subscript) | Op::postfix(Rule::field))
@@ -72,6 +73,7 @@ impl<'t> Builder<'t> {
                     | Rule::concat
                     | Rule::additive
                     | Rule::multiplicative
+                    | Rule::power
                     | Rule::at_time_zone
                     | Rule::k_overlaps
                     | Rule::k_contains
@@ -253,6 +255,12 @@ fn binary_op(rule: Rule, symbol: &str) -> BinaryOp {
         (_, "/") => BinaryOp::Divide,
         (_, "%") => BinaryOp::Modulo,
         (_, "||") => BinaryOp::Concat,
+        (_, "&") => BinaryOp::BitAnd,
+        (_, "|") => BinaryOp::BitOr,
+        (_, "#") => BinaryOp::BitXor,
+        (_, "<<") => BinaryOp::ShiftLeft,
+        (_, ">>") => BinaryOp::ShiftRight,
+        (_, "^") => BinaryOp::Power,
         (_, "~") => BinaryOp::Regex,
         (_, "~*") => BinaryOp::RegexAnyCase,
         (_, "!~") => BinaryOp::NotRegex,

@@ -9,10 +9,12 @@ impl<'t> Builder<'t> {
     pub(super) fn typed_text(&self, pair: Pair<'t>) -> Result<Literal> {
         let mut make: fn(String) -> Literal = Literal::Timestamp;
         let mut value = String::new();
-        for child in pair.into_inner() {
+        for (idx, child) in pair.into_inner().enumerate() {
+            let is_first = idx == 0;
             match child.as_rule() {
                 Rule::k_date => make = Literal::Date,
-                Rule::k_time => make = Literal::Time,
+                // `timestamp with time zone` has the word too.
+                Rule::k_time if is_first => make = Literal::Time,
                 Rule::k_interval => make = Literal::Interval,
                 Rule::text => value = self.text_value(&child)?,
                 Rule::interval_unit => {
