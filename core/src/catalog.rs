@@ -219,6 +219,7 @@ impl Tables for StatementTables<'_> {
                 name: column.column.name.clone(),
                 is_hidden: column.column.hidden,
                 data_type: data_type(column.column.column_type),
+                values: column.column.values.clone(),
             })
             .collect();
         let table_name = match &table {

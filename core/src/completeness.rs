@@ -1,12 +1,14 @@
 //! What a statement's scans covered: the ledger that scans write, and the report made of it.
 //! Every scan that ran is in the ledger; one that never ran had nothing to miss.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use arrow::array::{AsArray, PrimitiveArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 use sessionql_plugin_abi::Reason;
-use sessionql_plugin_abi::message::Gap;
+use sessionql_plugin_abi::message::{Gap, TimeColumns};
 use tokio::sync::Notify;
 
 use crate::error::Error;
@@ -31,6 +33,8 @@ pub struct Completeness {
     pub connections: Vec<ConnectionReport>,
     /// Which way the result may be off; `None` if every gap is accepted or there is none.
     pub off: Option<Off>,
+    /// What was seen in the rows, of providers and local tables, that is probably a mistake in them.
+    pub warnings: Vec<String>,
 }
 
 /// What was covered of one connection.
@@ -95,6 +99,8 @@ pub struct Progress {
 pub struct Ledger {
     entries: Mutex<Vec<Entry>>,
     failure: Mutex<Option<Error>>,
+    /// Sessions that end before they start, by table and by who read it.
+    reversed: Mutex<BTreeMap<(String, usize), u64>>,
     /// Tells that a run has ended.
     ended: Notify,
 }
@@ -176,6 +182,23 @@ impl Ledger {
             entry.rows.n_emitted += rows.n_emitted;
             entry.rows.n_new += rows.n_new;
             entry.rows.n_out += rows.n_out;
+        }
+    }
+
+    /// Counts the sessions that end before they start, of rows that `reader` read. One reader sees a
+    /// row once; several readers of a table may see the same rows.
+    pub(crate) fn count_reversed(
+        &self,
+        table: &str,
+        reader: usize,
+        rows: &RecordBatch,
+        time: &TimeColumns,
+    ) {
+        let column = |name| rows.column_by_name(name).and_then(AsArray::as_primitive_opt);
+        let (Some(starts), Some(ends)) = (column(&time.start), column(&time.end)) else { return };
+        let n = reversed(starts, ends);
+        if n > 0 {
+            *lock(&self.reversed).entry((table.to_owned(), reader)).or_default() += n;
         }
     }
 
@@ -308,8 +331,34 @@ impl Ledger {
             }
         }
         connections.sort_by(|a, b| a.connection.cmp(&b.connection));
-        Completeness { connections, off }
+        Completeness { connections, off, warnings: self.warnings() }
     }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut most: BTreeMap<String, u64> = BTreeMap::new();
+        for ((table, _), n) in lock(&self.reversed).iter() {
+            let most = most.entry(table.clone()).or_default();
+            *most = (*most).max(*n);
+        }
+        let warning = |(table, n)| match n {
+            1 => format!("1 session of `{table}` ends before it starts: no instant lies in it"),
+            n => {
+                format!("{n} sessions of `{table}` end before they start: no instant lies in them")
+            }
+        };
+        most.into_iter().map(warning).collect()
+    }
+}
+
+/// Returns how many sessions end before they start.
+fn reversed(
+    starts: &PrimitiveArray<TimestampMicrosecondType>,
+    ends: &PrimitiveArray<TimestampMicrosecondType>,
+) -> u64 {
+    let pairs = starts.iter().zip(ends);
+    pairs
+        .filter(|(start, end)| end.is_some_and(|end| start.is_some_and(|start| end < start)))
+        .count() as u64
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

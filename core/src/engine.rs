@@ -4,12 +4,15 @@
 
 mod blame;
 mod connections;
+mod constants;
+mod culprit;
 mod explained;
 mod listing;
 mod outcome;
 mod phrases;
 mod plan;
 mod settings;
+mod unknown;
 pub(crate) mod words;
 
 use std::collections::{BTreeSet, HashMap};

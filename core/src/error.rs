@@ -86,6 +86,8 @@ pub enum Error {
     Run {
         /// What the engine said.
         message: String,
+        /// What to do.
+        hint: Option<String>,
     },
     /// The statement needs more memory than it may have.
     #[error("the query needs more memory than the limit of {}: {message}", crate::display::size(*limit_bytes))]
@@ -226,9 +228,10 @@ impl Error {
                 problems.first().and_then(|problem| problem.hint.clone())
             }
             Self::Config(error) => error.hint.clone(),
-            Self::Query { hint, .. } | Self::Plugin { hint, .. } | Self::File { hint, .. } => {
-                hint.clone()
-            }
+            Self::Query { hint, .. }
+            | Self::Plugin { hint, .. }
+            | Self::File { hint, .. }
+            | Self::Run { hint, .. } => hint.clone(),
             Self::Scan { error, .. } => error.hint.clone(),
             Self::Sessions { failures } => failures.first().and_then(|(_, error)| error.hint()),
             Self::Memory { .. } => {
@@ -271,7 +274,7 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
     let mut near: Vec<(usize, &str)> = names
         .into_iter()
         .map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known))
-        .filter(|(distance, known)| *distance <= 1 + name.len().min(known.len()) / 4)
+        .filter(|(distance, known)| *distance <= 1 + name.len().min(known.len()) / 5)
         .collect();
     near.sort_unstable();
     near.dedup();

@@ -150,6 +150,7 @@ impl LocalTable {
             name: column.column.name.clone(),
             is_hidden: false,
             data_type: data_type(column.column.column_type),
+            values: Vec::new(),
         };
         let (schema, name) = self.reference();
         let time = self.file.config.time.clone().map(|time| (time.start, time.end));

@@ -28,7 +28,7 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 use futures::stream;
-use sessionql_plugin_abi::message::{Estimate, Gap, HttpRequest, Request, Verdict};
+use sessionql_plugin_abi::message::{Estimate, Gap, HttpRequest, Request, TimeColumns, Verdict};
 
 use crate::connection::Connection;
 use crate::http::{Client, Sensitive};
@@ -64,6 +64,8 @@ pub(crate) struct ScanPlan {
     pub wire_schema: SchemaRef,
     /// The columns that name a row, as indexes into `wire_schema`; empty if no row comes twice.
     pub key: Vec<usize>,
+    /// The columns that bound a session's life, if rows are sessions.
+    pub time: Option<TimeColumns>,
     /// The columns that the residual filter sees.
     pub sources: Vec<OutputSource>,
     /// Their schema.

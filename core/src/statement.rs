@@ -1,6 +1,6 @@
 //! What all scans of one statement share.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
@@ -42,6 +42,9 @@ pub(crate) struct StatementContext {
     pub is_only_explained: bool,
     /// The tables of which no row can be wanted, so that no scan stands for them.
     pub unread: Mutex<Vec<UnreadTable>>,
+    /// Whether sessions that end before they start are counted: whether the statement asks which
+    /// sessions share an instant.
+    pub counts_reversed: AtomicBool,
     n_scans: AtomicUsize,
 }
 
@@ -74,6 +77,7 @@ impl StatementContext {
             planning_failure: Mutex::new(None),
             is_only_explained: false,
             unread: Mutex::default(),
+            counts_reversed: AtomicBool::new(false),
             n_scans: AtomicUsize::new(0),
         }
     }

@@ -311,6 +311,7 @@ impl ProviderTable {
             gap_note: None,
             wire_schema,
             key,
+            time: self.table.time.clone(),
             sources,
             full_schema,
             residual,

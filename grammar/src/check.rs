@@ -167,7 +167,7 @@ fn check_statement(word: &str, span: Span) -> Result<(), ParseError> {
 
 /// Returns whether one word becomes the other by one letter changed, added or left out, or by two
 /// neighbours exchanged.
-fn is_near(a: &str, b: &str) -> bool {
+pub(crate) fn is_near(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let same_before = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let (a, b) = (&a[same_before..], &b[same_before..]);

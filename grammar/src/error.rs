@@ -28,6 +28,16 @@ pub enum ParseErrorKind {
         /// Whether two operands stand side by side, as if a comma had been forgotten.
         is_comma_missing: bool,
     },
+    /// A form of another dialect, or nearly a word of this one.
+    #[error("expected {expected}, found {found}")]
+    Foreign {
+        /// What could stand here.
+        expected: String,
+        /// What stands here.
+        found: String,
+        /// What to write instead.
+        hint: String,
+    },
     /// A character that begins no token.
     #[error("unexpected character {}", if *character == '`' { "\"`\"".to_owned() } else { format!("`{character}`") })]
     UnexpectedCharacter {
@@ -203,6 +213,18 @@ impl ParseError {
             }
             Kind::UnexpectedCharacter { character: '‘' | '’' | '“' | '”' } => {
                 "use straight quotes: 'text' and \"name\"".to_owned()
+            }
+            Kind::Foreign { hint, .. } => hint.clone(),
+            Kind::UnexpectedCharacter { character: '?' | '@' } => {
+                "parameters are written $name".to_owned()
+            }
+            Kind::UnexpectedCharacter { character: '#' } => "comments begin with --".to_owned(),
+            Kind::UnexpectedCharacter { character: '&' } => {
+                "write AND between conditions".to_owned()
+            }
+            Kind::UnexpectedCharacter { character: '^' } => "write power(a, b)".to_owned(),
+            Kind::UnexpectedCharacter { character: '\\' } => {
+                "SHOW TABLES and DESCRIBE tell what there is".to_owned()
             }
             Kind::UnexpectedCharacter { character: '`' } => "quote names with \"…\"".to_owned(),
             Kind::Unclosed { what: "the text" } => "write a quote within a text twice: 'it''s'".to_owned(),

@@ -28,7 +28,7 @@ pub use duration::parse_duration;
 pub use error::{ParseError, ParseErrorKind};
 pub use format::{format, print};
 pub use header::{Header, HeaderEntry, ParameterDeclaration, header};
-pub use lint::{Finding, LINTS, Surroundings, lint};
+pub use lint::{Finding, LINTS, Surroundings, allowed_lints, lint};
 pub use parse::parse;
 pub use position::{Span, line_col};
 pub use scan::{MAX_LINKS, MAX_LIST_ITEMS, MAX_NESTING, MAX_TEXT_BYTES};

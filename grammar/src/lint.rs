@@ -8,6 +8,7 @@ use crate::format::{Source, on_large_stack};
 use crate::parse::parse;
 
 mod buckets;
+mod nulls;
 mod rules;
 
 /// The names of the lints, in the order of the documentation.
@@ -65,9 +66,7 @@ pub fn lint(text: &str, surroundings: &Surroundings<'_>) -> Result<Vec<Finding>,
                 }
                 _ => Vec::new(),
             };
-            let next = statements.get(n + 1).map_or(text.len(), |next| next.span.start);
-            let before = n.checked_sub(1).map(|n| statements[n].span.end);
-            let allowed = allowed(&source, statement, before, next, &mut found);
+            let allowed = allowed_of(&source, &statements, n, &mut found);
             found.retain(|finding| !allowed.contains(&finding.name));
             findings.append(&mut found);
         }
@@ -77,7 +76,35 @@ pub fn lint(text: &str, surroundings: &Surroundings<'_>) -> Result<Vec<Finding>,
     })?
 }
 
-/// Returns the lints that the comments before, in and behind a statement allow.
+/// Returns for each statement of a script the lints that its comments allow: findings of the same
+/// names may come from elsewhere, such as from planning.
+///
+/// # Errors
+///
+/// The first mistake of the script.
+pub fn allowed_lints(text: &str) -> Result<Vec<Vec<&'static str>>, ParseError> {
+    on_large_stack(|| {
+        let statements = parse(text)?;
+        let source = Source::new(text);
+        let lints = (0..statements.len())
+            .map(|n| allowed_of(&source, &statements, n, &mut Vec::new()))
+            .collect();
+        Ok(lints)
+    })?
+}
+
+/// Returns the lints that the comments before, in and behind the `n`-th statement allow.
+fn allowed_of(
+    source: &Source<'_>,
+    statements: &[Statement],
+    n: usize,
+    findings: &mut Vec<Finding>,
+) -> Vec<&'static str> {
+    let next = statements.get(n + 1).map_or(source.text.len(), |next| next.span.start);
+    let before = n.checked_sub(1).map(|n| statements[n].span.end);
+    allowed(source, &statements[n], before, next, findings)
+}
+
 fn allowed(
     source: &Source<'_>,
     statement: &Statement,

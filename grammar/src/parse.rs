@@ -20,6 +20,7 @@ mod call;
 mod codes;
 mod explain;
 mod expr;
+mod foreign;
 mod literal;
 mod primary;
 mod query;

@@ -57,6 +57,65 @@ fn nothing_bounds_the_time() {
 }
 
 #[test]
+fn what_bounds_a_table_may_stand_around_it_or_in_a_join() {
+    nothing("SELECT user FROM (SELECT user, start, end FROM openvpn) t SINCE 1d");
+    nothing("SELECT user FROM (SELECT * FROM openvpn) t WHERE start > now() - 1d");
+    nothing("SELECT 1 FROM t JOIN openvpn o ON o.user = t.user AND o.start > t.start");
+    one("SELECT 1 FROM t JOIN openvpn o ON o.user = t.user", "no-time-bound", "openvpn");
+    one(
+        "SELECT 1 FROM t JOIN openvpn o ON o.user = t.user AND t.start > 1d",
+        "no-time-bound",
+        "openvpn",
+    );
+    one(
+        "SELECT user FROM (SELECT user FROM openvpn) t WHERE user = 'a'",
+        "no-time-bound",
+        "openvpn",
+    );
+}
+
+#[test]
+fn ranges_that_nothing_is_in() {
+    let place = "duration < 1h";
+    one("SELECT 1 FROM t WHERE duration > 5h AND duration < 1h", "never-true", place);
+    one("SELECT 1 FROM t WHERE 9 <= n AND a = 1 AND 3 > n", "never-true", "3 > n");
+    let place = "start BETWEEN '2026-02-01' AND '2026-01-01'";
+    one(&format!("SELECT 1 FROM t WHERE {place}"), "never-true", place);
+    nothing("SELECT 1 FROM t WHERE duration > 1h AND duration < 5h");
+    nothing("SELECT 1 FROM t WHERE a.n > 5 AND b.n < 1");
+    nothing("SELECT 1 FROM t WHERE n > 5 OR n < 1");
+    nothing("SELECT 1 FROM t WHERE n > 5 AND n > 7");
+    nothing("SELECT 1 FROM t WHERE start BETWEEN '9:00' AND '10:00'");
+}
+
+#[test]
+fn a_query_that_yields_no_null_is_fine_in_not_in() {
+    for query in [
+        "SELECT coalesce(login, '') FROM people",
+        "SELECT count(*) FROM people",
+        "SELECT 'a'",
+        "SELECT user FROM u WHERE n = 1 AND user = 'x'",
+        "SELECT user FROM u WHERE u.user LIKE 'x%'",
+    ] {
+        nothing(&format!("SELECT 1 FROM t WHERE user NOT IN ({query})"));
+    }
+    let not_in = "user NOT IN (SELECT user FROM u WHERE n = 1)";
+    one(&format!("SELECT 1 FROM t WHERE {not_in}"), "not-in-null", not_in);
+    let not_in = "user NOT IN (SELECT coalesce(a, b) FROM u)";
+    one(&format!("SELECT 1 FROM t WHERE {not_in}"), "not-in-null", not_in);
+    let not_in = "NOT user IN (SELECT user FROM u)";
+    one(&format!("SELECT 1 FROM t WHERE {not_in}"), "not-in-null", not_in);
+}
+
+#[test]
+fn a_condition_on_the_time_is_a_window_of_its_branch() {
+    nothing("SELECT user FROM t SINCE 1d UNION SELECT user FROM u WHERE start > now() - 1d");
+    nothing("SELECT user FROM t SINCE 1d UNION SELECT 'x'");
+    let branch = "SELECT user FROM u WHERE n = 1";
+    one(&format!("SELECT user FROM t SINCE 1d UNION {branch}"), "window-in-one-branch", branch);
+}
+
+#[test]
 fn what_is_never_true() {
     one("SELECT 1 WHERE end = NULL", "never-true", "end = NULL");
     one("SELECT 1 WHERE (NULL) <> a", "never-true", "(NULL) <> a");

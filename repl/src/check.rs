@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sessionql_core::{Engine, Error, ExecuteOptions, Parameters};
+use sessionql_core::{Engine, Error, ExecuteOptions, Parameters, Warning};
 use sessionql_grammar::ast::{ParameterKind, Statement, StatementKind};
 use sessionql_grammar::{Finding, Span, Surroundings, line_col};
 
@@ -71,15 +71,8 @@ async fn check(script: &Script, engine: Option<&Engine>) -> Vec<Found> {
         Ok(statements) => statements,
         Err(error) => return vec![Found::of(&Error::from(error))],
     };
-    let names: Vec<String> = engine
-        .map(|engine| engine.connections().configs().map(|config| config.name.clone()).collect())
-        .unwrap_or_default();
-    // Whatever a connection reads may reach into the past.
-    let has_history = |table: &[String]| {
-        table.first().is_some_and(|first| {
-            names.contains(first) || (!names.is_empty() && table == ["sessions"])
-        })
-    };
+    let has_history =
+        |table: &[String]| engine.is_some_and(|engine| engine.connections().keeps_history(table));
     let header = match sessionql_grammar::header(&script.text) {
         Ok(header) => header,
         Err(error) => return vec![Found::of(&Error::from(error))],
@@ -99,8 +92,21 @@ async fn check(script: &Script, engine: Option<&Engine>) -> Vec<Found> {
             Ok(parameters) => ExecuteOptions { parameters, ..ExecuteOptions::default() },
             Err(error) => return vec![Found::of(&error)],
         };
-        for statement in &statements {
-            found.extend(plan(script, statement, engine, &options).await);
+        let allowed = sessionql_grammar::allowed_lints(&script.text).unwrap_or_default();
+        for (n, statement) in statements.iter().enumerate() {
+            let planned = plan(script, statement, engine, &options).await;
+            let is_allowed = |found: &Found| {
+                let mut lints = allowed.get(n).into_iter().flatten();
+                found.name.is_some_and(|name| lints.any(|lint| *lint == name))
+            };
+            for new in planned {
+                // Planning says some of what the text alone tells already.
+                let is_known =
+                    found.iter().any(|known| known.name == new.name && known.span == new.span);
+                if !is_allowed(&new) && !(new.name.is_some() && is_known) {
+                    found.push(new);
+                }
+            }
         }
     }
     found.sort_by_key(|found| found.span);
@@ -153,13 +159,18 @@ async fn plan(
     let statement = Statement { kind, span: statement.span };
     match engine.execute(&script.text, &statement, options).await {
         Ok(outcome) => {
-            let warnings = outcome.warnings().iter();
+            // What is said of a value that only stands in for a parameter is not said of the query.
+            let is_of_value = |warning: &&Warning| {
+                let starts = |span: Span| span.of(&script.text).starts_with(['$', '{']);
+                warning.lint.is_some() && warning.span.is_some_and(starts)
+            };
+            let warnings = outcome.warnings().iter().filter(|warning| !is_of_value(warning));
             let found = warnings.map(|warning| Found {
                 is_error: false,
-                name: None,
+                name: warning.lint,
                 message: warning.message.clone(),
                 span: warning.span,
-                hint: None,
+                hint: warning.hint.clone(),
             });
             found.collect()
         }

@@ -102,7 +102,7 @@ impl Report {
     /// Returns the report of a warning about `script`.
     pub(crate) fn warning(warning: &Warning, script: &Script) -> Self {
         let place = warning.span.map(|span| (script.clone(), span));
-        Self { place, ..Self::new(Kind::Warning, &warning.message) }
+        Self { place, ..Self::new(Kind::Warning, &warning.message) }.with_hint(warning.hint.clone())
     }
 
     /// Returns the lines of the report, the last one ended too.

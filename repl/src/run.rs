@@ -209,8 +209,16 @@ impl Runner {
             summary.failure = ended.as_ref().err().map(ToString::to_string);
             renderer.finish(&summary, out)?;
             out.flush()?;
+            self.warn(&summary);
             ended.map(|()| Some(summary))
         })
+    }
+
+    /// Tells what was seen in the rows.
+    fn warn(&self, summary: &Summary) {
+        for warning in &summary.completeness.warnings {
+            self.reporter.show(&Report::new(Kind::Warning, warning));
+        }
     }
 
     /// Lets EXPLAIN come to its end, and prints what it tells, also if the query failed on the way.
@@ -241,6 +249,7 @@ impl Runner {
             render::print_explanation(&explanation, &summary, layout, out)?;
             out.flush()?;
         }
+        self.warn(&summary);
         ended.map(|()| summary)
     }
 

@@ -2,8 +2,9 @@
 //! In: a query and what was said of it. Out: the smallest expression without which this is not said.
 //! If there is none, out comes the clause that the message names, or all of the query.
 //!
-//! An expression is to blame if the query is not refused for the same reason with NULL in its place.
-//! From there it goes down, as long as just one of its own parts is to blame.
+//! An expression is to blame if the query is not refused with NULL in its place, or else if it is
+//! then refused for another reason. From there it goes down, as long as just one of its own parts is
+//! to blame.
 
 use sessionql_grammar::ast::walk::{Visitor, walk_query};
 use sessionql_grammar::ast::{
@@ -32,7 +33,10 @@ pub(super) struct Search<'a> {
     untried: Vec<Span>,
     /// The part that is being tried.
     tried: Option<Span>,
+    /// The parts without which the query is not refused.
     culprits: Vec<Span>,
+    /// The parts without which it is refused for another reason: NULL may be a mistake there.
+    suspects: Vec<Span>,
     n_trials: usize,
 }
 
@@ -53,6 +57,7 @@ impl<'a> Search<'a> {
             untried,
             tried: None,
             culprits: vec![],
+            suspects: vec![],
             n_trials: 0,
         }
     }
@@ -70,7 +75,12 @@ impl<'a> Search<'a> {
                     return Some(trial);
                 }
             }
-            let [culprit] = std::mem::take(&mut self.culprits)[..] else { return None };
+            let suspects = std::mem::take(&mut self.suspects);
+            let culprits = match std::mem::take(&mut self.culprits) {
+                culprits if culprits.is_empty() => suspects,
+                culprits => culprits,
+            };
+            let [culprit] = culprits[..] else { return None };
             // That it is this very name or value is said by nothing: it may be what is done with it.
             if self.blamed.is_some() && self.exprs.is_leaf(culprit) {
                 return None;
@@ -80,9 +90,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Takes note that the last trial was not refused for the same reason.
+    /// Takes note that the last trial was not refused.
     pub(super) fn clear(&mut self) {
         self.culprits.extend(self.tried);
+    }
+
+    /// Takes note that the last trial was refused for another reason.
+    pub(super) fn suspect(&mut self) {
+        self.suspects.extend(self.tried);
     }
 
     /// Returns what to point at: the expression to blame, else the clause that the message names,

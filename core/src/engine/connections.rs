@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sessionql_plugin_abi::message::History;
+
 use super::EngineOptions;
 use crate::config::{Config, ConnectionConfig, LocalTableConfig, Secrets};
 use crate::connection::Connection;
@@ -53,6 +55,29 @@ impl Connections {
     /// Returns the connections that are open.
     pub fn opened(&self) -> Vec<Arc<Connection>> {
         self.lock().connections.values().cloned().collect()
+    }
+
+    /// Tells whether a table, given by its parts as in a query, is read from a provider that keeps
+    /// sessions of the past. What cannot be opened may.
+    pub fn keeps_history(&self, table: &[String]) -> bool {
+        let (name, table) = match table {
+            [name] if name == crate::sessions::NAME => {
+                return !self.config.connections.is_empty();
+            }
+            [name] => (name, None),
+            [name, table] => (name, Some(table)),
+            _ => return false,
+        };
+        let connection = match self.open(name) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => return false,
+            Err(_) => return true,
+        };
+        let table = match table {
+            Some(name) => connection.tables.iter().find(|table| table.name == *name),
+            None => connection.main_table(),
+        };
+        table.is_some_and(|table| table.limits.history != Some(History::Live))
     }
 
     /// Returns where plugins are looked for.

@@ -13,6 +13,7 @@ use sessionql_grammar::ast::Span;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::culprit::Culprits;
 use super::explained::Explained;
 use super::phrases::rephrase;
 use super::plan::Prepared;
@@ -29,6 +30,17 @@ pub struct Warning {
     pub message: String,
     /// Where.
     pub span: Option<Span>,
+    /// What to do, where that is sure to help.
+    pub hint: Option<String>,
+    /// The lint of `sessionql check` that looks for the same.
+    pub lint: Option<&'static str>,
+}
+
+impl Warning {
+    /// Returns a warning of one sentence.
+    pub(super) fn new(message: String) -> Self {
+        Self { message, span: None, hint: None, lint: None }
+    }
 }
 
 /// A statement that runs. Dropping it ends it, down to the sockets.
@@ -172,10 +184,10 @@ pub(super) fn run(
     timeout: Option<Duration>,
     memory_limit_bytes: usize,
 ) -> Result<Outcome, Error> {
-    let Prepared { plan, state, warnings, not_monotone, .. } = prepared;
+    let Prepared { plan, state, warnings, not_monotone, culprits, .. } = prepared;
     let schema = plan.schema();
     let mut stream = execute_stream(plan, state.task_ctx())
-        .map_err(|error| run_error(context, memory_limit_bytes, &error))?;
+        .map_err(|error| run_error(context, memory_limit_bytes, &culprits, &error))?;
     let (sender, receiver) = mpsc::channel(1);
     let running = Arc::clone(context);
     // The task ends with the query: at its last row, its failure, its deadline or its cancellation.
@@ -195,7 +207,9 @@ pub(super) fn run(
                     Some(Err(Error::Timeout { after: timeout.unwrap_or_default() }))
                 }
                 next = stream.next() => next.map(|rows| {
-                    rows.map_err(|error| run_error(&running, memory_limit_bytes, &error))
+                    rows.map_err(|error| {
+                        run_error(&running, memory_limit_bytes, &culprits, &error)
+                    })
                 }),
             };
             let is_last = !matches!(next, Some(Ok(_)));
@@ -220,6 +234,7 @@ pub(super) fn run(
 fn run_error(
     context: &StatementContext,
     memory_limit_bytes: usize,
+    culprits: &Culprits,
     error: &DataFusionError,
 ) -> Error {
     if let Some(failure) = context.ledger.take_failure() {
@@ -231,6 +246,6 @@ fn run_error(
             Error::Memory { limit_bytes: memory_limit_bytes, message: sentence(root) }
         }
         DataFusionError::Internal(_) => Error::internal(sentence(root)),
-        _ => Error::Run { message: rephrase(&sentence(root)).message },
+        _ => culprits.name(rephrase(&sentence(root)).message),
     }
 }

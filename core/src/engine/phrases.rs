@@ -16,7 +16,7 @@ const DURATIONS: &str = "durations are written without quotes: 90s, 15m, 8h, 7d"
 
 /// Lines of the engine with `{}` where something stands, and what is said instead: `{0}` is the
 /// first of these. The last is a hint, empty if there is none.
-const PHRASES: [(&str, &str, &str); 46] = [
+const PHRASES: [(&str, &str, &str); 53] = [
     (
         "cannot create filter with non-boolean predicate {} returning {}",
         "a condition is true or false, found {1}",
@@ -88,6 +88,9 @@ const PHRASES: [(&str, &str, &str); 46] = [
         "OFFSET takes a whole number, found {0}",
         "",
     ),
+    ("unsupported LIMIT expression: {}", "LIMIT takes a whole number", ""),
+    ("unsupported OFFSET expression: {}", "OFFSET takes a whole number", ""),
+    ("can't cast value {} to type {}", "{0} is out of the range of the type", ""),
     ("cannot cast string `{}` to value of {} type", "the text `{0}` is no {1}", ""),
     (
         "too many columns! The subquery should only return one column: {}",
@@ -180,11 +183,6 @@ const PHRASES: [(&str, &str, &str); 46] = [
         "",
     ),
     (
-        "for SELECT DISTINCT, ORDER BY expressions {} must appear in select list",
-        "ORDER BY `{0}`: of distinct rows only what is in SELECT has an order",
-        "",
-    ),
-    (
         "incompatible inputs for Union: Previous inputs were of type {}, but got incompatible type {} on column {}",
         "UNION of {0} and {1} in the column {2}",
         "CAST(… AS text) makes both the same",
@@ -194,6 +192,31 @@ const PHRASES: [(&str, &str, &str); 46] = [
         "overflow happened on: {}",
         "integer out of range: {0}",
         "numbers cast to double precision go further",
+    ),
+    (
+        "physical plan does not support logical expression WindowFunction({}",
+        "a window function stands in SELECT, QUALIFY or ORDER BY only",
+        "conditions on window functions stand after QUALIFY",
+    ),
+    (
+        "there isn't a common type to coerce {} and {} in {} expression",
+        "{2} does not take {0} and {1}",
+        "",
+    ),
+    (
+        "for SELECT DISTINCT, ORDER BY expressions {} must appear in select list",
+        "ORDER BY `{0}`: after DISTINCT or UNION only columns of the result can be ordered by",
+        "add it to SELECT",
+    ),
+    (
+        "error parsing timestamp from `{}` using format `{}`: {}",
+        "`{0}` is not a time of the format `{1}`",
+        "formats are written '%Y-%m-%d %H:%M:%S'",
+    ),
+    (
+        "error parsing timestamp from `{}`: {}",
+        "`{0}` is not a date or time",
+        lower::TIMES_ARE_WRITTEN,
     ),
 ];
 
@@ -278,6 +301,8 @@ fn of_two(line: &str) -> Option<Said> {
         |name: &str| name == "text" || name.starts_with("int") || name.starts_with("float");
     let is_compared = ours.contains("compare");
     let hint = match (left, right) {
+        ("text", "text") if operator == "+" => Some("`||` joins texts"),
+        (time, "text") | ("text", time) if is_time(time) && !is_compared => Some(DURATIONS),
         ("duration", other) | (other, "duration") if is_plain(other) => Some(DURATIONS),
         (time, "int64") | ("int64", time) if is_time(time) && is_compared => {
             Some(lower::TIMES_ARE_WRITTEN)

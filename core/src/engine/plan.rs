@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use datafusion::catalog::MemoryCatalogProviderList;
-use datafusion::common::{Column, DataFusionError, Location, SchemaError};
+use datafusion::common::{DataFusionError, Location, SchemaError};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
@@ -16,12 +17,15 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use sessionql_grammar::ast::{Expr, Query, Span};
 
 use super::blame::{Search, Trial};
+use super::constants;
+use super::culprit::{self, Culprits};
 use super::phrases::{Said, rephrase};
+use super::unknown;
 use super::words::sentence;
 use super::{EngineOptions, Shared, Warning};
 use crate::asof::AsofPlanner;
 use crate::catalog::StatementTables;
-use crate::error::{Error, did_you_mean, nearest};
+use crate::error::Error;
 use crate::functions::{self, MonthsWithDuration};
 use crate::lower::{self, Lowered};
 use crate::rules::{
@@ -51,6 +55,8 @@ pub(super) struct Prepared {
     pub(super) tables: Vec<(String, String)>,
     /// The query's zone.
     pub(super) time_zone: Tz,
+    /// The expressions that values of rows may break.
+    pub(super) culprits: Culprits,
 }
 
 /// Returns the state that all statements begin with.
@@ -117,8 +123,9 @@ pub(super) async fn prepare(
                 && let Some(Trial { text, query }) = search.next_trial()
             {
                 match plan(shared, context, &text, &query, parameters.clone()).await {
+                    Ok(_) => search.clear(),
                     Err(Error::Query { message: again, .. }) if again == message => {}
-                    _ => search.clear(),
+                    Err(_) => search.suspect(),
                 }
             }
             let span = Some(search.place(&message));
@@ -154,9 +161,10 @@ async fn plan(
     if let Some(failure) = tables.take_failure() {
         return Err(failure);
     }
-    let Lowered { statement, strings, months, warnings } = lowered?;
+    let Lowered { statement, strings, months, warnings, has_lifetimes } = lowered?;
+    context.counts_reversed.store(has_lifetimes, Ordering::Relaxed);
     let refused =
-        |error: DataFusionError| planning_error(shared, context, text, (&strings, &months), error);
+        |error| planning_error(shared, context, (text, query), (&strings, &months), error);
     let catalogs = MemoryCatalogProviderList::new();
     let catalog = tables.catalog().map_err(refused)?;
     datafusion::catalog::CatalogProviderList::register_catalog(
@@ -185,15 +193,19 @@ async fn plan(
         .build();
     let statement = EngineStatement::Statement(Box::new(statement));
     let logical = state.statement_to_plan(statement).await.map_err(refused)?;
-    let plan = state.create_physical_plan(&logical).await.map_err(refused)?;
+    let optimised = state.optimize(&logical).map_err(refused)?;
+    constants::check(query, &optimised, &state).map_err(refused)?;
+    let planner = Arc::clone(state.query_planner());
+    let plan = planner.create_physical_plan(&optimised, &state).await.map_err(refused)?;
     let not_monotone = scans_that_may_turn_wrong(&plan);
-    let of_query =
-        warnings.into_iter().map(|(message, span)| Warning { message, span: Some(span) });
-    let of_connections =
-        tables.take_warnings().into_iter().map(|message| Warning { message, span: None });
+    let of_query = warnings.into_iter().map(|lower::Warning { message, span, hint, lint }| {
+        Warning { message, span: Some(span), hint, lint }
+    });
+    let of_connections = tables.take_warnings().into_iter().map(Warning::new);
     let warnings = of_connections.chain(of_query).collect();
     let tables = tables.resolved();
-    Ok(Prepared { plan, state, warnings, not_monotone, tables, time_zone })
+    let culprits = culprit::find(text, query);
+    Ok(Prepared { plan, state, warnings, not_monotone, tables, time_zone, culprits })
 }
 
 /// The functions of the engine, and those that only lowering knows.
@@ -231,7 +243,7 @@ impl lower::Functions for EngineFunctions<'_> {
 fn planning_error(
     shared: &Shared,
     context: &StatementContext,
-    text: &str,
+    (text, query): (&str, &Query),
     (strings, months): (&HashMap<String, Vec<Span>>, &[Span]),
     error: DataFusionError,
 ) -> Error {
@@ -265,7 +277,7 @@ fn planning_error(
     let Said { message, hint } = match root {
         DataFusionError::SchemaError(error, _) => match error.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
-                no_column(field, valid_fields, span.map_or("", |span| span.of(text)))
+                unknown::column(field, valid_fields, (text, query), span)
             }
             SchemaError::AmbiguousReference { field } => Said {
                 message: format!("column `{}` is in several tables", field.name),
@@ -276,38 +288,6 @@ fn planning_error(
         _ => rephrase(&sentence(root)),
     };
     Error::Query { message, span, hint }
-}
-
-/// Says that there is no such column, and what was perhaps meant.
-fn no_column(field: &Column, valid: &[Column], written: &str) -> Said {
-    let name = &field.name;
-    let tables = || valid.iter().filter_map(|column| Some(column.relation.as_ref()?.table()));
-    let table = field.relation.as_ref().map(|relation| relation.table());
-    if let Some(table) = table
-        && !tables().any(|known| known == table)
-    {
-        let hint = did_you_mean(&nearest(table, tables()));
-        return Said { message: format!("no table `{table}` in FROM"), hint };
-    }
-    let message = match table {
-        Some(table) => format!("no column `{name}` in `{table}`"),
-        None => format!("no column `{name}`"),
-    };
-    let near = nearest(name, valid.iter().map(|column| column.name.as_str()));
-    let near: Vec<_> = near.iter().map(|name| as_written(name)).collect();
-    let hint = did_you_mean(&near).or_else(|| match written {
-        _ if valid.is_empty() => Some("there is no FROM here".to_owned()),
-        written if written.starts_with('"') => {
-            Some(format!("text stands in single quotes: '{name}'"))
-        }
-        _ => None,
-    });
-    Said { message, hint }
-}
-
-/// Returns a column's name as a query has to write it: with quotes if it is not lower case.
-fn as_written(name: &str) -> String {
-    if crate::config::is_name(name) { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 /// Returns the byte offset of a line and column, both counted from 1, columns in characters.

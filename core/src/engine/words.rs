@@ -61,10 +61,10 @@ pub(super) fn sentence(error: &DataFusionError) -> String {
 
 /// Returns one sentence of the engine in our words.
 pub(crate) fn ours(message: &str) -> String {
-    let mut line = message.lines().next().unwrap_or_default().trim().to_owned();
-    if let Some(reason) = of_regex(message) {
-        line = reason;
+    if let Some(message) = bad_pattern(message) {
+        return message;
     }
+    let mut line = message.lines().next().unwrap_or_default().trim().to_owned();
     // What follows is a list of everything that was tried.
     if let Some((first, _)) = line.split_once(", errors: ") {
         line = first.to_owned();
@@ -89,12 +89,12 @@ pub(crate) fn ours(message: &str) -> String {
     }
 }
 
-/// Returns what is wrong with a regular expression, if that is what a message is about: it shows
-/// the expression on lines of its own, and says what it is at the end.
-fn of_regex(message: &str) -> Option<String> {
-    let is_regex = message.contains("regex parse error") || message.contains("Regular expression");
-    let reason = message.lines().rev().find_map(|line| line.trim().strip_prefix("error: "))?;
-    is_regex.then(|| format!("the regular expression is not understood: {reason}"))
+/// Returns what is wrong with a regular expression, if that is what a message is about. It is drawn
+/// on several lines, the last of which tells.
+fn bad_pattern(message: &str) -> Option<String> {
+    let (_, drawn) = message.split_once("regex parse error:")?;
+    let what = drawn.lines().rev().find_map(|line| line.trim().strip_prefix("error: "))?;
+    Some(format!("the pattern is no regular expression: {}", what.trim()))
 }
 
 /// Returns what is wrong with the arguments of a call, if that is what a message is about.
@@ -154,5 +154,7 @@ mod tests {
             ),
             "`median` takes numbers and durations"
         );
+        let drawn = "External error: regex parse error:\n    (\n    ^\nerror: unclosed group";
+        assert_eq!(ours(drawn), "the pattern is no regular expression: unclosed group");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -18,6 +19,7 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 use futures::stream;
+use sessionql_plugin_abi::message::TimeColumns;
 use tokio::sync::mpsc;
 
 use super::rows::{self, Wanted};
@@ -43,6 +45,8 @@ struct LocalScan {
     /// The columns that go out, of those that are read.
     sources: Vec<Source>,
     schema: SchemaRef,
+    /// A number that no other scan of the statement has.
+    id: usize,
     context: Arc<StatementContext>,
 }
 
@@ -91,7 +95,8 @@ impl LocalScanExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        let scan = Arc::new(LocalScan { file, wanted, sources, schema, context });
+        let id = context.next_scan_id();
+        let scan = Arc::new(LocalScan { file, wanted, sources, schema, id, context });
         Ok(Self { scan, fetch, properties })
     }
 }
@@ -110,6 +115,9 @@ impl LocalScan {
             if self.context.is_over() {
                 return Err(Fault::cancelled());
             }
+            if self.context.counts_reversed.load(Ordering::Relaxed) {
+                self.count_reversed(&read);
+            }
             let rows = self.output(&read)?;
             let rows = rows.slice(0, rows.num_rows().min(n_wanted));
             n_wanted -= rows.num_rows();
@@ -126,6 +134,14 @@ impl LocalScan {
         };
         // The receiver is gone if the statement ended meanwhile.
         let _ended = sender.blocking_send(last);
+    }
+
+    fn count_reversed(&self, read: &RecordBatch) {
+        let config = &self.file.config;
+        if let Some(time) = &config.time {
+            let time = TimeColumns { start: time.start.clone(), end: time.end.clone() };
+            self.context.ledger.count_reversed(&config.name, self.id, read, &time);
+        }
     }
 
     /// Returns the columns that go out, of those that were read.

@@ -3,6 +3,7 @@
 
 use sessionql_grammar::ast::Span;
 
+use super::foreign;
 use crate::error::did_you_mean;
 
 /// The hint of a text that should be a time.
@@ -105,6 +106,14 @@ pub enum LowerErrorKind {
     /// A part of a time that does not exist.
     #[error("a time has no part `{name}`")]
     UnknownPart {
+        /// Its name.
+        name: String,
+        /// The nearest names, the nearest first.
+        candidates: Vec<String>,
+    },
+    /// A part of a time that `date_trunc` does not take.
+    #[error("`date_trunc` does not take the part `{name}`")]
+    UnknownTruncation {
         /// Its name.
         name: String,
         /// The nearest names, the nearest first.
@@ -231,6 +240,9 @@ pub enum LowerErrorKind {
     /// ANY or ALL that follows no comparison.
     #[error("ANY and ALL stand on the right of a comparison only")]
     MisplacedQuantifier,
+    /// ANY or ALL with a list of values.
+    #[error("ANY and ALL take a query or an array")]
+    Quantified,
     /// Queries within expressions within queries, and so on.
     #[error("queries nested within expressions exceed the limit of 12 levels")]
     TooDeep,
@@ -260,6 +272,7 @@ impl LowerError {
             | LowerErrorKind::UnknownParameter { candidates, .. }
             | LowerErrorKind::UnknownType { candidates, .. }
             | LowerErrorKind::UnknownPart { candidates, .. }
+            | LowerErrorKind::UnknownTruncation { candidates, .. }
             | LowerErrorKind::UnknownRelation { candidates, .. }
             | LowerErrorKind::UnknownFunction { candidates, .. } => candidates,
             _ => &[],
@@ -269,6 +282,16 @@ impl LowerError {
     /// Returns what to do about it, where that is certain to help.
     pub fn hint(&self) -> Option<String> {
         Some(match &self.kind {
+            LowerErrorKind::UnknownFunction { name, candidates } => {
+                return foreign::function(name)
+                    .map(str::to_owned)
+                    .or_else(|| did_you_mean(candidates));
+            }
+            LowerErrorKind::UnknownTruncation { candidates, .. } if candidates.is_empty() => {
+                "parts are year, quarter, month, week, day, hour, minute, second and below"
+                    .to_owned()
+            }
+            LowerErrorKind::Quantified => "write IN ('a', 'b') or NOT IN".to_owned(),
             LowerErrorKind::DuplicateTable { .. } => "name one of them with AS".to_owned(),
             LowerErrorKind::UnknownZone { .. } => {
                 "zones are written 'UTC', 'Europe/Berlin' or '+02:00'".to_owned()

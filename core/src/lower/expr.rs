@@ -4,42 +4,7 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, BinaryOp, ExprKind, IsTest, LikeKind};
 
 use super::logic::innermost;
-use super::{LowerError, LowerErrorKind, Lowering, Result, blank, pattern};
-use crate::error::nearest;
-
-/// What EXTRACT takes out of a time, in the singular; the plural means the same.
-const PARTS_OF_TIME: [&str; 16] = [
-    "year",
-    "quarter",
-    "month",
-    "week",
-    "day",
-    "hour",
-    "minute",
-    "second",
-    "millisecond",
-    "microsecond",
-    "nanosecond",
-    "dow",
-    "isodow",
-    "doy",
-    "isoyear",
-    "epoch",
-];
-
-/// What DATE_TRUNC cuts a time to, in the singular.
-const UNITS_OF_TIME: [&str; 10] = [
-    "year",
-    "quarter",
-    "month",
-    "week",
-    "day",
-    "hour",
-    "minute",
-    "second",
-    "millisecond",
-    "microsecond",
-];
+use super::{LowerError, LowerErrorKind, Lowering, Result, blank, parts, pattern};
 
 impl Lowering<'_> {
     pub(super) fn exprs(&mut self, exprs: &[ast::Expr]) -> Result<Vec<sql::Expr>> {
@@ -186,6 +151,7 @@ impl Lowering<'_> {
         if let ExprKind::Quantified { is_all, operand } = &right.kind {
             return self.quantified(left, op, *is_all, operand);
         }
+        self.check_comparison(op, left, right);
         let (left, right) = (self.compared(left, right)?, self.compared(right, left)?);
         Ok(blank::binary(left, operator(op), right))
     }
@@ -219,6 +185,7 @@ impl Lowering<'_> {
             (IsTest::Unknown, false) => sql::Expr::IsUnknown(left),
             (IsTest::Unknown, true) => sql::Expr::IsNotUnknown(left),
             (IsTest::DistinctFrom(right), is_negated) => {
+                self.check_known(operand, &[&**right], !is_negated);
                 let right = Box::new(self.compared(right, operand)?);
                 if is_negated {
                     sql::Expr::IsNotDistinctFrom(left, right)
@@ -268,6 +235,7 @@ impl Lowering<'_> {
         let is_null = |item: &ast::Expr| matches!(item.kind, ExprKind::Literal(ast::Literal::Null));
         let known: Vec<&ast::Expr> = list.iter().filter(|item| !is_null(item)).collect();
         let has_null = known.len() < list.len();
+        self.check_known(operand, &known, negated);
         if known.is_empty() {
             return Ok(blank::unknown());
         }
@@ -327,7 +295,10 @@ impl Lowering<'_> {
         let mut conditions = Vec::with_capacity(branches.len());
         for (condition, result) in branches {
             let condition = match operand {
-                Some(operand) => self.compared(condition, operand)?,
+                Some(operand) => {
+                    self.check_known(operand, &[condition], false);
+                    self.compared(condition, operand)?
+                }
                 None => self.expr(condition)?,
             };
             conditions.push(sql::CaseWhen { condition, result: self.expr(result)? });
@@ -354,7 +325,7 @@ impl Lowering<'_> {
             "century" | "centurie" => ("99", "100"),
             "millennium" | "millennia" => ("999", "1000"),
             _ => {
-                let name = part_of_time(field, &PARTS_OF_TIME)?;
+                let name = parts::of_extract(&name, field.span)?;
                 let expr = self.boxed(operand)?;
                 return Ok(extracted(name, expr));
             }
@@ -412,26 +383,6 @@ fn extracted(name: String, expr: Box<sql::Expr>) -> sql::Expr {
         field: sql::DateTimeField::Custom(sql::Ident::new(name)),
         syntax: sql::ExtractSyntax::From,
         expr,
-    }
-}
-
-/// Returns the unit that DATE_TRUNC is given, in the singular.
-pub(super) fn unit_of_time(field: &ast::Ident) -> Result<String> {
-    part_of_time(field, &UNITS_OF_TIME)
-}
-
-/// Returns one of the known parts of a time, in the singular.
-fn part_of_time(field: &ast::Ident, known: &[&str]) -> Result<String> {
-    let name = field.value.to_lowercase();
-    let is_known = |name: &str| known.contains(&name);
-    match name.strip_suffix('s') {
-        _ if is_known(&name) => Ok(name),
-        Some(singular) if is_known(singular) => Ok(singular.to_owned()),
-        _ => {
-            let candidates = nearest(&name, known.iter().copied());
-            let kind = LowerErrorKind::UnknownPart { name, candidates };
-            Err(LowerError::new(kind, field.span))
-        }
     }
 }
 

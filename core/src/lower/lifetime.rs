@@ -90,6 +90,7 @@ impl Lowering<'_> {
 
     /// Lowers an operand that is a lifetime to its start and its end.
     fn lifetime(&mut self, operand: &ast::Expr, clause: &'static str) -> Result<Vec<sql::Expr>> {
+        self.has_lifetimes = true;
         match &innermost(operand).kind {
             ExprKind::Column(name) => self.lifetime_of_relation(name, clause),
             ExprKind::Tuple(items) if items.len() == 2 => {

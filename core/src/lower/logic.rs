@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, BinaryOp, ExprKind, Literal};
 
-use super::{Lowering, Result, blank};
+use super::{Lowering, Result, Warning, blank};
 
 impl Lowering<'_> {
     /// Lowers the condition of WHERE: the only place where NOT IN (query) is answered right.
@@ -62,6 +62,9 @@ impl Lowering<'_> {
     fn group(&mut self, group: &Group<'_>) -> Result<sql::Expr> {
         match (equality(group.item), group.constants.len()) {
             (Some((column, _)), 2..) => {
+                for constant in &group.constants {
+                    self.check_known(column, &[constant], false);
+                }
                 let list = group
                     .constants
                     .iter()
@@ -105,7 +108,12 @@ impl Lowering<'_> {
             Some(data_type) if is_text(data_type) => {
                 let name = column.parts.last().map_or("", |name| name.value.as_str());
                 let warning = format!("`{name}` is text, so that it is compared with '{digits}'");
-                self.warnings.push((warning, expr.span));
+                self.warnings.push(Warning {
+                    message: warning,
+                    span: expr.span,
+                    hint: None,
+                    lint: None,
+                });
                 Ok(blank::text(digits))
             }
             _ => self.expr(expr),

@@ -20,13 +20,16 @@ mod constant;
 mod copies;
 mod error;
 mod expr;
+mod foreign;
 mod interval;
 mod join;
+mod known;
 mod lifetime;
 mod literal;
 mod logic;
 mod naming;
 mod own_call;
+mod parts;
 mod pattern;
 mod position;
 mod query;
@@ -46,6 +49,7 @@ mod tests;
 pub(crate) use constant::Constants;
 pub(crate) use error::TIMES_ARE_WRITTEN;
 pub use error::{LowerError, LowerErrorKind};
+pub(crate) use foreign::word as foreign_word;
 pub(crate) use interval::{Interval, parse as parse_interval};
 
 use position::Positions;
@@ -95,6 +99,8 @@ pub struct ColumnShape {
     pub is_hidden: bool,
     /// Its type.
     pub data_type: DataType,
+    /// The values that it may have, if all are known.
+    pub values: Vec<String>,
 }
 
 /// What a query is meant for.
@@ -126,8 +132,23 @@ pub struct Lowered {
     pub strings: HashMap<String, Vec<Span>>,
     /// Where each interval of months or years stands, for the same.
     pub months: Vec<Span>,
-    /// What the user should know of the query, and where.
-    pub warnings: Vec<(String, Span)>,
+    /// What is probably not meant.
+    pub warnings: Vec<Warning>,
+    /// Whether it asks which sessions share an instant.
+    pub has_lifetimes: bool,
+}
+
+/// Something about a query that is probably not what its author meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// One sentence.
+    pub message: String,
+    /// The text to point at.
+    pub span: Span,
+    /// What to do, where that is sure to help.
+    pub hint: Option<String>,
+    /// The lint of `sessionql check` that looks for the same.
+    pub lint: Option<&'static str>,
 }
 
 /// Lowers a query.
@@ -147,8 +168,9 @@ pub fn lower(query: &ast::Query, context: &Context<'_>) -> Result<Lowered, Lower
         lowering = Lowering::new(context, named);
         statement = lowering.query(query)?.0;
     }
-    let Lowering { strings, months, warnings, .. } = lowering;
-    Ok(Lowered { statement: sql::Statement::Query(statement), strings, months, warnings })
+    let Lowering { strings, months, warnings, has_lifetimes, .. } = lowering;
+    let statement = sql::Statement::Query(statement);
+    Ok(Lowered { statement, strings, months, warnings, has_lifetimes })
 }
 
 type Result<T, E = LowerError> = std::result::Result<T, E>;
@@ -176,7 +198,8 @@ struct Lowering<'a> {
     named: HashSet<String>,
     strings: HashMap<String, Vec<Span>>,
     months: Vec<Span>,
-    warnings: Vec<(String, Span)>,
+    warnings: Vec<Warning>,
+    has_lifetimes: bool,
     /// The named queries in sight, inner ones last, with their columns where known.
     ctes: Vec<NamedQuery>,
     /// The SELECTs around the place being lowered, inner ones last.
@@ -204,6 +227,7 @@ impl<'a> Lowering<'a> {
             strings: HashMap::new(),
             months: Vec::new(),
             warnings: Vec::new(),
+            has_lifetimes: false,
             ctes: Vec::new(),
             scopes: Vec::new(),
             bounds: None,

@@ -1,5 +1,4 @@
-//! Calls of the language's own functions: constants are checked here, where they have a place, and
-//! what a call leaves out is added.
+//! Calls of the language's own functions: constants are checked here, where they have a place, and what a call leaves out is added.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use datafusion::sql::sqlparser::ast as sql;
@@ -28,8 +27,13 @@ impl Lowering<'_> {
         let values: Vec<&ast::Expr> = items.iter().map(|item| innermost(&item.value)).collect();
         match (name.normalized().as_str(), values.as_slice()) {
             ("ip_in", [_, networks]) => check_networks(networks),
+            ("max_concurrent", _) => {
+                self.has_lifetimes = true;
+                Ok(())
+            }
             // An open session lasts until now.
             ("covered" | "merge_intervals", [_, _]) => {
+                self.has_lifetimes = true;
                 let now = self.now();
                 if let Some(sql::FunctionArg::Unnamed(sql::FunctionArgExpr::Expr(end))) =
                     lowered.args.get_mut(1)

@@ -131,6 +131,7 @@ impl Lowering<'_> {
         let column = |name: &ast::Ident| Column {
             name: name.normalized(),
             data_type: None,
+            values: Vec::new(),
             is_hidden: false,
         };
         Ok((n_columns > 0 && is_of_columns(&cte.query.body, n_columns))
@@ -170,8 +171,12 @@ impl Lowering<'_> {
             }
             ast::SetExprKind::Values(rows) => {
                 let n_columns = rows.first().map_or(0, Vec::len);
-                let column =
-                    |n| Column { name: format!("column{n}"), data_type: None, is_hidden: false };
+                let column = |n| Column {
+                    name: format!("column{n}"),
+                    data_type: None,
+                    values: Vec::new(),
+                    is_hidden: false,
+                };
                 (self.values(rows)?, Some((1..=n_columns).map(column).collect()))
             }
             _ => self.operations(body)?,

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, Arguments, ExprKind, Literal};
 
 use super::logic::innermost;
-use super::{LowerError, Lowering, Result, blank};
+use super::{LowerError, Lowering, Result, blank, parts};
 
 impl Lowering<'_> {
     /// Lowers a call of a function that the engine calls otherwise; `None` if it is another one.
@@ -47,18 +47,20 @@ impl Lowering<'_> {
                 let arguments = [self.expr(list)?, self.expr(from)?, self.expr(to)?];
                 Some(blank::call("array_replace_all", arguments))
             }
-            ("date_trunc" | "date_part", [part, time]) => match &part.kind {
-                ExprKind::Literal(Literal::Text(text)) => {
-                    let field =
-                        ast::Ident { value: text.clone(), is_quoted: false, span: part.span };
-                    if name == "date_part" {
-                        return self.extract(&field, time).map(Some);
+            ("date_trunc" | "datetrunc" | "date_part" | "datepart", [part, time]) => {
+                match &part.kind {
+                    ExprKind::Literal(Literal::Text(text)) => {
+                        let field =
+                            ast::Ident { value: text.clone(), is_quoted: false, span: part.span };
+                        if name.ends_with("part") {
+                            return self.extract(&field, time).map(Some);
+                        }
+                        let unit = parts::of_date_trunc(text, part.span)?;
+                        Some(blank::call("date_trunc", [blank::text(unit), self.expr(time)?]))
                     }
-                    let unit = super::expr::unit_of_time(&field)?;
-                    Some(blank::call(&name, [blank::text(unit), self.expr(time)?]))
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             _ => None,
         })
     }

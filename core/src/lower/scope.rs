@@ -15,6 +15,8 @@ pub(super) struct Column {
     pub(super) name: String,
     /// Its type, where it is that of a column of the catalog.
     pub(super) data_type: Option<DataType>,
+    /// The values that it may have, where it is a column of the catalog of which all are known.
+    pub(super) values: Vec<String>,
     pub(super) is_hidden: bool,
 }
 

@@ -85,12 +85,15 @@ impl Lowering<'_> {
                     ast::ExprKind::Column(name) => name.parts.as_slice(),
                     _ => &[],
                 };
-                let data_type = self.resolve(parts).and_then(|column| column.data_type.clone());
+                let (data_type, values) = match self.resolve(parts) {
+                    Some(column) => (column.data_type.clone(), column.values.clone()),
+                    None => (None, Vec::new()),
+                };
                 let alias = self.item_name(value, alias.as_ref(), names);
                 let name = alias.as_ref().map(written).or(parts.last().map(ast::Ident::normalized));
                 if let Some(columns) = output {
                     let name = name.unwrap_or_default();
-                    columns.push(Column { name, data_type, is_hidden: false });
+                    columns.push(Column { name, data_type, values, is_hidden: false });
                 }
                 projection.push(match alias {
                     Some(alias) => sql::SelectItem::ExprWithAlias { expr, alias },

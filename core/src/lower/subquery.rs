@@ -155,6 +155,9 @@ impl Lowering<'_> {
                 })?;
                 Box::new(sql::Expr::Subquery(query))
             }
+            ExprKind::Tuple(_) | ExprKind::Literal(ast::Literal::Text(_)) => {
+                return Err(LowerError::new(LowerErrorKind::Quantified, operand.span));
+            }
             _ => Box::new(self.expr(innermost(operand))?),
         };
         Ok(if is_all {

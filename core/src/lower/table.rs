@@ -141,6 +141,7 @@ impl Lowering<'_> {
                 columns.push(Column {
                     name: column.name.clone(),
                     data_type: Some(column.data_type.clone()),
+                    values: column.values.clone(),
                     is_hidden: column.is_hidden,
                 });
             }
@@ -148,6 +149,7 @@ impl Lowering<'_> {
         if let (Some(bounds), Some((start, end))) = (&self.bounds, &shape.time) {
             select.selection = Some(bounds.predicate(start, end));
             self.n_windowed += 1;
+            self.has_lifetimes = true;
         }
         let reference = shape.reference.iter().map(|part| blank::quoted(part)).collect();
         select.from = vec![sql::TableWithJoins {
@@ -214,6 +216,7 @@ impl Lowering<'_> {
         let lateral = matches!(factor, sql::TableFactor::Derived { lateral: true, .. });
         select.from = vec![sql::TableWithJoins { relation: factor, joins: Vec::new() }];
         self.n_windowed += 1;
+        self.has_lifetimes = true;
         let alias = relation.name.as_ref().map(|name| self.table_alias(name, &[], &None));
         self.add_relation(relation, span)?;
         Ok(blank::derived(blank::query(blank::body(select)), alias, lateral))

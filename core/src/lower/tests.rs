@@ -7,6 +7,7 @@ use sessionql_grammar::parse;
 
 use super::*;
 
+mod known;
 mod lifetime;
 mod time;
 
@@ -18,6 +19,10 @@ impl Tables for Fake {
             name: name.to_owned(),
             is_hidden: name == "raw",
             data_type: data_type.clone(),
+            values: match name {
+                "status" => vec!["ACTIVE".to_owned(), "COMPLETED".to_owned()],
+                _ => Vec::new(),
+            },
         };
         let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let parts: Vec<_> = name.iter().map(String::as_str).collect();
@@ -42,6 +47,11 @@ impl Tables for Fake {
                 ],
                 time: None,
             }),
+            ["states"] => Some(TableShape {
+                reference: vec!["local".to_owned(), "states".to_owned()],
+                columns: vec![column("id", &DataType::Utf8), column("status", &DataType::Utf8)],
+                time: None,
+            }),
             ["visits"] => Some(TableShape {
                 reference: vec!["local".to_owned(), "visits".to_owned()],
                 columns: vec![column("began", &time), column("ended", &time)],
@@ -52,7 +62,7 @@ impl Tables for Fake {
     }
 
     fn names(&self) -> Vec<String> {
-        ["vpn", "vpn.sessions", "users", "visits"].map(str::to_owned).to_vec()
+        ["vpn", "vpn.sessions", "users", "states", "visits"].map(str::to_owned).to_vec()
     }
 }
 
@@ -237,7 +247,7 @@ fn numbers_compared_with_texts_become_texts() {
         written_shortly(&lowered.statement),
         "SELECT 1 FROM (VPN) AS v INNER JOIN (USERS) AS u ON v.id = '124' WHERE age = 5 AND v.user IN ('x', '7') AND '-1' = id"
     );
-    assert_eq!(lowered.warnings[0].0, "`id` is text, so that it is compared with '124'");
+    assert_eq!(lowered.warnings[0].message, "`id` is text, so that it is compared with '124'");
     assert_eq!(lowered.warnings.len(), 3);
     check(
         "SELECT 1 FROM vpn v JOIN users u ON true WHERE user = 1",
@@ -392,8 +402,8 @@ fn parameters_are_constants_to_every_rule() {
         written_shortly(&lowered.statement),
         "SELECT 1 FROM (USERS) AS users WHERE user = '3' OR user IN ('bob', 'x') LIMIT 3"
     );
-    assert_eq!(lowered.warnings[0].0, "`user` is text, so that it is compared with '3'");
-    assert_eq!(lowered.warnings[0].1.of(text), "$n");
+    assert_eq!(lowered.warnings[0].message, "`user` is text, so that it is compared with '3'");
+    assert_eq!(lowered.warnings[0].span.of(text), "$n");
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl Lowering<'_> {
     ) -> Result<sql::JoinConstraint> {
         self.named.extend(names.iter().map(ast::Ident::normalized));
         let names: Vec<_> = names.iter().map(|name| (name.normalized(), name.span)).collect();
-        self.check_known("USING", first, join.span)?;
+        self.check_columns_known("USING", first, join.span)?;
         self.merge("USING", &names, first, right, join.kind)
     }
 
@@ -45,7 +45,7 @@ impl Lowering<'_> {
         first: Here,
         right: Here,
     ) -> Result<sql::JoinConstraint> {
-        self.check_known("NATURAL JOIN", first, join.span)?;
+        self.check_columns_known("NATURAL JOIN", first, join.span)?;
         let names = |columns: &[Shown]| -> Vec<String> {
             let visible = columns.iter().filter(|shown| !shown.column.is_hidden);
             visible.map(|shown| shown.column.name.clone()).collect()
@@ -65,7 +65,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn check_known(&self, clause: &str, first: Here, span: Span) -> Result<()> {
+    fn check_columns_known(&self, clause: &str, first: Here, span: Span) -> Result<()> {
         let relations = self.scopes.last().map(|scope| scope.relations.as_slice());
         let relations = relations.and_then(|relations| relations.get(first.relation..));
         if relations.unwrap_or_default().iter().all(|relation| relation.columns.is_some()) {

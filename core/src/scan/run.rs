@@ -1,6 +1,7 @@
 //! Runs a scan on a blocking thread, one plugin call for each slice, and streams its rows.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -298,6 +299,12 @@ impl Run<'_> {
         let n_emitted = wire.num_rows() as u64;
         let new = self.seen.retain_new(wire)?;
         let n_new = new.num_rows() as u64;
+        if let Some(time) = &plan.time
+            && plan.context.counts_reversed.load(Ordering::Relaxed)
+        {
+            let table = format!("{}.{}", plan.connection.config.name, plan.request.table);
+            plan.context.ledger.count_reversed(&table, plan.id, &new, time);
+        }
         let rows = self.wanted.take(plan, new)?;
         let n_out = rows.num_rows() as u64;
         plan.context.ledger.add_rows(self.entry, RowCounts { n_emitted, n_new, n_out });

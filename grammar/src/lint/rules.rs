@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::nulls::may_yield_null;
 use super::{Finding, Surroundings, buckets};
 use crate::ast::walk::{Visitor, walk_after_with, walk_expr, walk_query};
 use crate::ast::{
-    BinaryOp, Expr, ExprKind, Ident, IsTest, Literal, Query, Select, SetExpr, SetExprKind, Span,
-    Statement, StatementKind, Table, TableKind,
+    BinaryOp, Expr, ExprKind, Ident, JoinCondition, Literal, Query, Select, SetExpr, SetExprKind,
+    Span, Statement, StatementKind, Table, TableKind,
 };
 
 /// Columns by which a condition bounds what is read of the past.
@@ -14,7 +15,8 @@ const BOUNDS: [&str; 4] = ["start", "end", "id", "status"];
 
 /// Returns the findings of a statement's query.
 pub(super) fn findings(query: &Query, surroundings: &Surroundings<'_>) -> Vec<Finding> {
-    let mut lints = Lints { surroundings, findings: Vec::new(), ctes: cte_names(query) };
+    let mut lints =
+        Lints { surroundings, findings: Vec::new(), ctes: cte_names(query), bounded: Vec::new() };
     walk_query(query, &mut lints);
     lints.findings
 }
@@ -49,6 +51,8 @@ struct Lints<'a> {
     findings: Vec<Finding>,
     /// The names of all named queries of the statement.
     ctes: HashSet<String>,
+    /// Where the queries stand whose rows the SELECT around them bounds.
+    bounded: Vec<Span>,
 }
 
 impl Lints<'_> {
@@ -98,7 +102,11 @@ impl Lints<'_> {
             match &part.kind {
                 SetExprKind::Operation { left, right, .. } => waiting.extend([&**right, &**left]),
                 SetExprKind::Select(select) if !select.from.is_empty() => {
-                    branches.push((part.span, select.time_window.is_some()));
+                    let is_windowed = select.time_window.is_some();
+                    // A condition on the time is another way to say which sessions are meant.
+                    if is_windowed || !is_bounded(select) {
+                        branches.push((part.span, is_windowed));
+                    }
                 }
                 _ => {}
             }
@@ -114,16 +122,23 @@ impl Lints<'_> {
     }
 
     fn no_time_bound(&mut self, select: &Select) {
-        let is_bounded = select.time_window.is_some()
-            || select.filter.as_ref().is_some_and(|filter| names_column(filter, &BOUNDS));
-        if is_bounded {
+        let tables = || {
+            select.from.iter().flat_map(|from| {
+                std::iter::once(&from.table).chain(from.joins.iter().map(|join| &join.table))
+            })
+        };
+        if is_bounded(select) {
+            let is_query = |table: &&Table| matches!(table.kind, TableKind::Query(_));
+            self.bounded.extend(tables().filter(is_query).map(|table| table.span));
             return;
         }
-        let tables = select.from.iter();
-        for table in tables.flat_map(|from| {
-            std::iter::once(&from.table).chain(from.joins.iter().map(|join| &join.table))
-        }) {
+        for table in tables() {
             let TableKind::Name(name) = &table.kind else { continue };
+            let is_in =
+                |bounded: &Span| bounded.start <= name.span.start && name.span.end <= bounded.end;
+            if self.bounded.iter().any(is_in) || is_bounded_by_join(select, table) {
+                continue;
+            }
             let parts: Vec<_> = name.parts.iter().map(Ident::normalized).collect();
             let is_cte = matches!(parts.as_slice(), [one] if self.ctes.contains(one));
             if !is_cte && (self.surroundings.has_history)(&parts) {
@@ -145,9 +160,11 @@ impl Lints<'_> {
                 self.add("never-true", expr.span, message, Some("write IS NULL or IS NOT NULL"));
             }
             ExprKind::Between { low, high, is_negated: false, is_symmetric: false, .. } => {
-                if let (Some(low), Some(high)) = (number(low), number(high))
-                    && low > high
-                {
+                let is_reversed = match (number(low), number(high)) {
+                    (Some(low), Some(high)) => low > high,
+                    _ => date(low).zip(date(high)).is_some_and(|(low, high)| low > high),
+                };
+                if is_reversed {
                     let message =
                         "the lower bound is above the upper one, so that this is never true"
                             .to_owned();
@@ -155,6 +172,11 @@ impl Lints<'_> {
                 }
             }
             ExprKind::And(items) => {
+                if let Some((column, span)) = empty_range(items) {
+                    let message =
+                        format!("no `{column}` is above the one bound and below the other");
+                    self.add("never-true", span, message, Some("write OR, or exchange the bounds"));
+                }
                 let equalities: Vec<_> = items.iter().filter_map(equality).collect();
                 for (n, (column, text, span)) in equalities.iter().enumerate() {
                     let other = equalities[..n]
@@ -176,14 +198,24 @@ impl Lints<'_> {
                 let message = "NOT IN with a NULL in its list is never true".to_owned();
                 self.add("not-in-null", expr.span, message, Some("take NULL out of the list"));
             }
+            ExprKind::Not(operand) => {
+                if let ExprKind::InQuery { query, is_negated: false, .. } = &innermost(operand).kind
+                    && may_yield_null(query)
+                {
+                    self.not_in_query(expr.span);
+                }
+            }
             ExprKind::InQuery { query, is_negated: true, .. } if may_yield_null(query) => {
-                let message =
-                    "NOT IN is true for no row at all if the query yields a NULL".to_owned();
-                let hint = "write NOT EXISTS, or add IS NOT NULL to the query";
-                self.add("not-in-null", expr.span, message, Some(hint));
+                self.not_in_query(expr.span);
             }
             _ => {}
         }
+    }
+
+    fn not_in_query(&mut self, span: Span) {
+        let message = "NOT IN is true for no row at all if the query yields a NULL".to_owned();
+        let hint = "write NOT EXISTS, or add IS NOT NULL to the query";
+        self.add("not-in-null", span, message, Some(hint));
     }
 }
 
@@ -245,7 +277,7 @@ pub(super) fn names_column(expr: &Expr, columns: &[&str]) -> bool {
     names.1
 }
 
-fn innermost(mut expr: &Expr) -> &Expr {
+pub(super) fn innermost(mut expr: &Expr) -> &Expr {
     while let ExprKind::Nested(inner) = &expr.kind {
         expr = inner;
     }
@@ -282,16 +314,77 @@ fn equality(expr: &Expr) -> Option<(String, &str, Span)> {
     }
 }
 
-/// Returns whether a query may yield NULL, as far as its text tells.
-fn may_yield_null(query: &Query) -> bool {
-    let SetExprKind::Select(select) = &query.body.kind else { return true };
-    !select.filter.as_ref().is_some_and(has_is_not_null)
+/// Returns a text that begins with a date, so that its order is that of time.
+fn date(expr: &Expr) -> Option<&str> {
+    match &innermost(expr).kind {
+        ExprKind::Literal(Literal::Text(text) | Literal::Date(text) | Literal::Timestamp(text)) => {
+            let (year, _) = text.split_once('-')?;
+            (year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
+        }
+        _ => None,
+    }
 }
 
-fn has_is_not_null(expr: &Expr) -> bool {
-    match &innermost(expr).kind {
-        ExprKind::Is { test: IsTest::Null, is_negated: true, .. } => true,
-        ExprKind::And(items) => items.iter().any(has_is_not_null),
-        _ => false,
+/// Returns the column of which conditions joined by AND want more than one number and less than a
+/// smaller one, and where the second of these stands.
+fn empty_range(items: &[Expr]) -> Option<(String, Span)> {
+    let bounds = items.iter().filter_map(|item| {
+        let ExprKind::Binary { op, left, right, .. } = &innermost(item).kind else { return None };
+        let (name, value, is_turned) = match (&innermost(left).kind, &innermost(right).kind) {
+            (ExprKind::Column(name), _) => (name, number(right)?, false),
+            (_, ExprKind::Column(name)) => (name, number(left)?, true),
+            _ => return None,
+        };
+        let is_lower = match op {
+            BinaryOp::Gt | BinaryOp::GtEq => !is_turned,
+            BinaryOp::Lt | BinaryOp::LtEq => is_turned,
+            _ => return None,
+        };
+        let parts: Vec<_> = name.parts.iter().map(Ident::normalized).collect();
+        Some((parts.join("."), is_lower, value, item.span))
+    });
+    let bounds: Vec<_> = bounds.collect();
+    bounds.iter().enumerate().find_map(|(n, (column, is_lower, value, span))| {
+        let excludes = |(other, other_is_lower, bound, _): &&(String, bool, f64, Span)| {
+            other == column
+                && other_is_lower != is_lower
+                && if *is_lower { value > bound } else { value < bound }
+        };
+        bounds[..n].iter().find(excludes).map(|_| (column.clone(), *span))
+    })
+}
+
+/// Returns whether something bounds the time of what a SELECT reads.
+fn is_bounded(select: &Select) -> bool {
+    select.time_window.is_some()
+        || select.filter.as_ref().is_some_and(|filter| names_column(filter, &BOUNDS))
+}
+
+/// Returns whether the condition of a join compares a time of this table with something.
+fn is_bounded_by_join(select: &Select, table: &Table) -> bool {
+    let name = match (&table.alias, &table.kind) {
+        (Some(alias), _) => alias.name.normalized(),
+        (None, TableKind::Name(name)) => {
+            name.parts.last().map(Ident::normalized).unwrap_or_default()
+        }
+        _ => return false,
+    };
+    struct Times<'a>(&'a str, bool);
+    impl Visitor for Times<'_> {
+        fn expr(&mut self, expr: &Expr) {
+            if let ExprKind::Column(column) = &expr.kind
+                && let [.., table, time] = column.parts.as_slice()
+            {
+                let is_time = time.matches("start") || time.matches("end");
+                self.1 |= is_time && table.normalized() == self.0;
+            }
+        }
     }
+    let mut times = Times(&name, false);
+    for join in select.from.iter().flat_map(|from| &from.joins) {
+        if let JoinCondition::On(condition) = &join.condition {
+            walk_expr(condition, &mut times);
+        }
+    }
+    times.1
 }

@@ -4,8 +4,8 @@
 
 use pest::error::{Error, ErrorVariant, InputLocation};
 
-use super::Rule;
 use super::codes::CODE_BYTES;
+use super::{Rule, foreign};
 use crate::ast::Span;
 use crate::duration::shortened;
 use crate::error::{ParseError, ParseErrorKind};
@@ -51,6 +51,10 @@ pub(super) fn explain(
         Some(token) => quote(token.span.of(text)),
         None => "the end of the query".to_owned(),
     };
+    let words: Vec<&str> = tokens.iter().map(|token| token.span.of(text)).collect();
+    if let Some(hint) = foreign::hint(&words, found_idx) {
+        return ParseError::new(ParseErrorKind::Foreign { expected, found, hint }, span);
+    }
     ParseError::new(ParseErrorKind::Unexpected { expected, found, is_comma_missing }, span)
 }
 

@@ -123,6 +123,9 @@ fn meta(summary: &Summary) -> serde_json::Value {
         "connections": completeness.connections.iter().map(connection).collect::<Vec<_>>(),
         "elapsed_ms": u64::try_from(summary.elapsed.as_millis()).unwrap_or(u64::MAX),
     });
+    if !completeness.warnings.is_empty() {
+        meta["warnings"] = json!(completeness.warnings);
+    }
     if let Some(failure) = &summary.failure {
         meta["error"] = json!(failure);
     }

@@ -103,7 +103,8 @@ fn json_of_an_incomplete_result() {
         n_retries: 1,
         waited_ms: 40,
     };
-    let completeness = Completeness { connections: vec![vpn], off: Some(Off::Wrong) };
+    let completeness =
+        Completeness { connections: vec![vpn], off: Some(Off::Wrong), ..Completeness::default() };
     let elapsed = Duration::from_millis(7);
     let summary = Summary { completeness, elapsed, ..Summary::default() };
     assert_eq!(

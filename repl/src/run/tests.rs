@@ -52,9 +52,13 @@ fn an_incomplete_result_says_which_gaps_nobody_accepted() {
     ];
     let vpn =
         ConnectionReport { connection: "vpn".to_owned(), gaps, ..ConnectionReport::default() };
-    let complete = Completeness { connections: vec![vpn.clone()], off: None };
+    let complete = Completeness { connections: vec![vpn.clone()], ..Completeness::default() };
     assert_eq!(incomplete(&complete), None);
-    let report = incomplete(&Completeness { connections: vec![vpn], off: Some(Off::Missing) });
+    let report = incomplete(&Completeness {
+        connections: vec![vpn],
+        off: Some(Off::Missing),
+        ..Completeness::default()
+    });
     assert_eq!(
         report.unwrap().draw(Paint::new(false)),
         "incomplete: connection `vpn`: asked from 2026-01-01, covered from 2026-02-01 (history); rows may be missing\n"

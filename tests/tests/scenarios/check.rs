@@ -50,6 +50,26 @@ fn a_warning_of_the_engine_is_a_finding() {
 }
 
 #[test]
+fn a_value_that_a_column_never_has_is_a_comparison_that_is_never_true() {
+    let world = Program::new();
+    let text = "SELECT user FROM openvpn SINCE 1d WHERE status = 'active'\n";
+    let expected = "\
+warning: `status` is never 'active': the comparison is never true (never-true)
+ --> q.sql:1:50
+  |
+1 | SELECT user FROM openvpn SINCE 1d WHERE status = 'active'
+  |                                                  ^^^^^^^^
+hint: did you mean 'ACTIVE'?
+";
+    assert_eq!(check(&world, text, &[]), (Some(1), String::new(), expected.to_owned()));
+    let allowed = format!("-- sessionql: allow never-true\n{text}");
+    assert_eq!(check(&world, &allowed, &[]).0, Some(0));
+    // A text stands in for the parameter, and nothing is said of that.
+    let open = "SELECT user FROM openvpn SINCE 1d WHERE status = {status:text}\n";
+    assert_eq!(check(&world, open, &[]), (Some(0), String::new(), String::new()));
+}
+
+#[test]
 fn what_is_wrong_ends_with_2() {
     let world = Program::new();
     for (text, message) in [

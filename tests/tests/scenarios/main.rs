@@ -11,6 +11,7 @@
 //! promises. `plugins`: the wall. `c_plugin`: the example in C.
 //! `parameters`: values from outside. `program`: the binary; `fmt` and `check`: its other two tasks.
 //! `config`: what it says of its configuration.
+//! `mistakes`: what is legal and nevertheless a mistake.
 //! `documents`: the examples of the documentation. `traps`: what was wrong once.
 //! `tidy`: what must hold of the source itself.
 
@@ -31,6 +32,7 @@ mod figures;
 mod fmt;
 mod formal;
 mod local_tables;
+mod mistakes;
 mod model;
 mod oam;
 mod openvpn_faults;

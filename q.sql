@@ -1,0 +1,1 @@
+SELECT user FROM openvpn SINCE 1d WHERE status = {s:text}
