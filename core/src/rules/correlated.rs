@@ -143,6 +143,14 @@ fn outer_column(plan: &LogicalPlan, place: Place) -> Result<Option<Column>> {
     let is_below = |idx: usize| below.get(idx).is_some_and(Option::is_some);
     let problem = match plan {
         LogicalPlan::Window(_) => Some("in a query with window functions"),
+        // The engine would look for the column by the name of the table that was asked.
+        LogicalPlan::Join(join)
+            if [&join.left, &join.right].into_iter().enumerate().any(|(idx, side)| {
+                is_below(idx) && matches!(**side, LogicalPlan::SubqueryAlias(_))
+            }) =>
+        {
+            Some("in a query of FROM beside other tables")
+        }
         LogicalPlan::Join(join) => match join.join_type {
             JoinType::Inner => None,
             JoinType::Left if own.is_none() && !is_below(1) => None,
