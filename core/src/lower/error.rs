@@ -246,6 +246,9 @@ pub enum LowerErrorKind {
     /// Queries within expressions within queries, and so on.
     #[error("queries nested within expressions exceed the limit of 12 levels")]
     TooDeep,
+    /// More conditions than the engine takes.
+    #[error("more than 1,000 conditions joined by AND")]
+    TooManyConditions,
     /// A form of the language that does not run yet.
     #[error("{what} is not supported yet")]
     Unsupported {

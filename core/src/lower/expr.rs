@@ -36,7 +36,7 @@ impl Lowering<'_> {
             ExprKind::Array(items) => {
                 Ok(sql::Expr::Array(sql::Array { elem: self.exprs(items)?, named: true }))
             }
-            ExprKind::And(items) => self.and(items),
+            ExprKind::And(items) => self.and(items, expr.span),
             ExprKind::Or(items) => self.or(items),
             ExprKind::Not(operand) => self.not(operand),
             ExprKind::Sign { is_minus, operand } => self.sign(*is_minus, operand),

@@ -1,6 +1,7 @@
 //! AND, OR, NOT and what comparisons need.
-//! Chains become balanced trees, because the engine recurses over them, and equalities of one column
-//! joined by OR become IN, because that can be pushed as one filter.
+//! Chains become balanced trees, because the engine recurses over them. Equalities of one column
+//! joined by OR become IN, because that can be pushed as one filter, and many inequalities joined by
+//! AND become NOT IN, because the engine takes a chain of AND apart and makes a deep one of it.
 
 use std::collections::HashMap;
 
@@ -8,16 +9,18 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, BinaryOp, ExprKind, Literal};
 
-use super::{Lowering, Result, Warning, blank};
+use super::{LowerError, LowerErrorKind, Lowering, Result, Warning, blank};
+
+/// How many conditions joined by AND are taken: the engine recurses over them in many places.
+const MAX_CONDITIONS: usize = 1_000;
+/// From how many inequalities of one column on they become NOT IN. A few are easier to push alone.
+const FEWEST_NOT_IN: usize = 16;
 
 impl Lowering<'_> {
     /// Lowers the condition of WHERE: the only place where NOT IN (query) is answered right.
     pub(super) fn filter(&mut self, filter: &ast::Expr) -> Result<sql::Expr> {
         match &filter.kind {
-            ExprKind::And(items) => {
-                let items = items.iter().map(|item| self.filter(item)).collect::<Result<_>>()?;
-                Ok(balanced(items, &sql::BinaryOperator::And))
-            }
+            ExprKind::And(items) => self.conjunction(items, filter.span, Self::filter),
             ExprKind::Nested(inner) => Ok(blank::nested(self.filter(inner)?)),
             ExprKind::InQuery { operand, query, is_negated: true } => {
                 self.not_in_query(operand, query, filter.span)
@@ -32,48 +35,66 @@ impl Lowering<'_> {
         }
     }
 
-    pub(super) fn and(&mut self, items: &[ast::Expr]) -> Result<sql::Expr> {
-        Ok(balanced(self.exprs(items)?, &sql::BinaryOperator::And))
+    pub(super) fn and(&mut self, items: &[ast::Expr], span: ast::Span) -> Result<sql::Expr> {
+        self.conjunction(items, span, Self::expr)
+    }
+
+    /// Lowers a chain of AND, whose other items are lowered by `lower`.
+    fn conjunction(
+        &mut self,
+        items: &[ast::Expr],
+        span: ast::Span,
+        lower: fn(&mut Self, &ast::Expr) -> Result<sql::Expr>,
+    ) -> Result<sql::Expr> {
+        let groups = match items.len() {
+            0..FEWEST_NOT_IN => None,
+            _ => Some(groups(items, BinaryOp::NotEq)),
+        };
+        let Some(groups) = groups else {
+            let items = items.iter().map(|item| lower(self, item)).collect::<Result<_>>()?;
+            return Ok(balanced(items, &sql::BinaryOperator::And));
+        };
+        let mut conditions = Vec::new();
+        for group in groups {
+            if group.items.len() < FEWEST_NOT_IN {
+                for item in group.items {
+                    conditions.push(lower(self, item)?);
+                }
+            } else {
+                conditions.push(self.list(&group, BinaryOp::NotEq)?);
+            }
+        }
+        if conditions.len() > MAX_CONDITIONS {
+            return Err(LowerError::new(LowerErrorKind::TooManyConditions, span));
+        }
+        Ok(balanced(conditions, &sql::BinaryOperator::And))
     }
 
     pub(super) fn or(&mut self, items: &[ast::Expr]) -> Result<sql::Expr> {
-        // Each column that is compared with several constants, at the place of its first comparison.
-        let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut places = HashMap::new();
-        for item in items {
-            let Some((column, constant)) = equality(item) else {
-                groups.push(Group { item, constants: Vec::new() });
-                continue;
-            };
-            let ExprKind::Column(name) = &column.kind else { continue };
-            let path: Vec<_> = name.parts.iter().map(ast::Ident::normalized).collect();
-            // A list has one type, so texts and numbers stay apart.
-            let is_text = matches!(constant.kind, ExprKind::Literal(Literal::Text(_)));
-            let place = *places.entry((path, is_text)).or_insert(groups.len());
-            match groups.get_mut(place) {
-                Some(group) => group.constants.push(constant),
-                None => groups.push(Group { item, constants: vec![constant] }),
-            }
+        let mut conditions = Vec::new();
+        for group in groups(items, BinaryOp::Eq) {
+            conditions.push(match group.items.as_slice() {
+                [item] => self.expr(item)?,
+                _ => self.list(&group, BinaryOp::Eq)?,
+            });
         }
-        let groups = groups.into_iter().map(|group| self.group(&group)).collect::<Result<_>>()?;
-        Ok(balanced(groups, &sql::BinaryOperator::Or))
+        Ok(balanced(conditions, &sql::BinaryOperator::Or))
     }
 
-    fn group(&mut self, group: &Group<'_>) -> Result<sql::Expr> {
-        match (equality(group.item), group.constants.len()) {
-            (Some((column, _)), 2..) => {
-                for constant in &group.constants {
-                    self.check_known(column, &[constant], false);
-                }
-                let list = group
-                    .constants
-                    .iter()
-                    .map(|item| self.compared(item, column))
-                    .collect::<Result<_>>()?;
-                Ok(sql::Expr::InList { expr: Box::new(self.expr(column)?), list, negated: false })
-            }
-            _ => self.expr(group.item),
+    /// Lowers comparisons of one column with constants to IN or NOT IN.
+    fn list(&mut self, group: &Group<'_>, op: BinaryOp) -> Result<sql::Expr> {
+        let negated = op == BinaryOp::NotEq;
+        let sides: Vec<_> =
+            group.items.iter().filter_map(|item| compared_column(item, op)).collect();
+        let Some((column, _)) = sides.first() else {
+            return Ok(sql::Expr::value(sql::Value::Boolean(negated)));
+        };
+        let mut list = Vec::new();
+        for (_, constant) in &sides {
+            self.check_known(column, &[constant], negated);
+            list.push(self.compared(constant, column)?);
         }
+        Ok(sql::Expr::InList { expr: Box::new(self.expr(column)?), list, negated })
     }
 
     /// Lowers NOT. Of a chain of them one or two are left.
@@ -82,6 +103,12 @@ impl Lowering<'_> {
         while let ExprKind::Not(inner) = &operand.kind {
             n_nots += 1;
             operand = inner;
+        }
+        if let ExprKind::Or(items) = &innermost(operand).kind
+            && groups(items, BinaryOp::Eq).len() > MAX_CONDITIONS
+        {
+            // The engine makes a chain of AND of it.
+            return Err(LowerError::new(LowerErrorKind::TooManyConditions, operand.span));
         }
         let mut expr = self.expr(operand)?;
         if matches!(operand.kind, ExprKind::And(_) | ExprKind::Or(_)) {
@@ -121,18 +148,40 @@ impl Lowering<'_> {
     }
 }
 
-/// Comparisons of one column in a chain of OR, or another condition.
+/// Comparisons of one column with constants in a chain, or another condition alone.
 struct Group<'e> {
-    /// The first of them.
-    item: &'e ast::Expr,
-    /// What the column is compared with.
-    constants: Vec<&'e ast::Expr>,
+    items: Vec<&'e ast::Expr>,
 }
 
-/// Returns column and constant of `column = constant`, in either order.
-fn equality(expr: &ast::Expr) -> Option<(&ast::Expr, &ast::Expr)> {
-    let ExprKind::Binary { op: BinaryOp::Eq, left, right, .. } = &innermost(expr).kind else {
-        return None;
+/// Returns the items of a chain, of which those stand together, at the place of the first, that
+/// compare one column with constants by `op`.
+fn groups(items: &[ast::Expr], op: BinaryOp) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places = HashMap::new();
+    for item in items {
+        let compared = compared_column(item, op).and_then(|(column, constant)| {
+            let ExprKind::Column(name) = &column.kind else { return None };
+            let path: Vec<_> = name.parts.iter().map(ast::Ident::normalized).collect();
+            // A list has one type, so texts and numbers stay apart.
+            Some((path, matches!(constant.kind, ExprKind::Literal(Literal::Text(_)))))
+        });
+        let place = match compared {
+            Some(column) => *places.entry(column).or_insert(groups.len()),
+            None => groups.len(),
+        };
+        match groups.get_mut(place) {
+            Some(group) => group.items.push(item),
+            None => groups.push(Group { items: vec![item] }),
+        }
+    }
+    groups
+}
+
+/// Returns column and constant of `column = constant` with this operator, in either order.
+fn compared_column(expr: &ast::Expr, wanted: BinaryOp) -> Option<(&ast::Expr, &ast::Expr)> {
+    let (left, right) = match &innermost(expr).kind {
+        ExprKind::Binary { op, left, right, .. } if *op == wanted => (left, right),
+        _ => return None,
     };
     let is_constant = |expr: &ast::Expr| {
         matches!(expr.kind, ExprKind::Literal(Literal::Text(_) | Literal::Number(_)))

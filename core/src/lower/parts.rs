@@ -40,8 +40,12 @@ const OF_DATE_TRUNC: [&str; 10] = [
     "microsecond",
 ];
 
-/// Returns the part of EXTRACT or `date_part`, in the singular.
+/// Returns the part of EXTRACT or `date_part`, in the singular; of its abbreviations the engine
+/// knows some.
 pub(super) fn of_extract(name: &str, span: ast::Span) -> Result<String> {
+    if name == "qtr" {
+        return Ok("quarter".to_owned());
+    }
     known(name, &PARTS_OF_TIME).ok_or_else(|| {
         let candidates = nearest(name, PARTS_OF_TIME);
         LowerError::new(LowerErrorKind::UnknownPart { name: name.to_owned(), candidates }, span)

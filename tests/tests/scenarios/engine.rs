@@ -104,6 +104,15 @@ fn the_deepest_accepted_queries_run() {
     let long_chain =
         format!("SELECT count(*) FROM generate_series(1, 10) t(x) WHERE {}", chain.join(" OR "));
     assert_eq!(rows(&long_chain), [["10"]]);
+    let unequal: Vec<String> = (0..20_000).map(|n| format!("x <> {}", n + 3)).collect();
+    let list = format!("SELECT x FROM generate_series(1, 10) t(x) WHERE {}", unequal.join(" AND "));
+    assert_eq!(rows(&list), [["1"], ["2"]]);
+    let conditions: Vec<String> = (0..1_000).map(|n| format!("x + {} <> 0.5", n % 7)).collect();
+    let conditions = conditions.join(" AND ");
+    let limited = format!(
+        "SELECT count(*) FROM (SELECT x FROM generate_series(1, 10) t(x) LIMIT 9) WHERE {conditions}"
+    );
+    assert_eq!(rows(&limited), [["9"]]);
     let sum = format!("SELECT {}", vec!["1"; 400].join(" + "));
     assert_eq!(rows(&sum), [["400"]]);
 }
@@ -113,6 +122,12 @@ fn past_a_limit_there_is_an_error_that_names_it() {
     assert!(message(&format!("SELECT {}1{}", "(".repeat(200), ")".repeat(200))).contains("128"));
     assert!(message(&format!("SELECT {}", vec!["1"; 700].join(" + "))).contains("500"));
     assert!(message(&"x".repeat(2 << 20)).contains("MiB"));
+    for (of, word) in [("", " AND "), ("NOT ", " OR ")] {
+        let conditions: Vec<String> = (0..1_001).map(|n| format!("x + {n} > 0.5")).collect();
+        let conditions = conditions.join(word);
+        let query = format!("SELECT x FROM generate_series(1, 9) t(x) WHERE {of}({conditions})");
+        assert!(message(&query).contains("1,000 conditions"));
+    }
 }
 
 #[test]

@@ -77,9 +77,9 @@ fn a_constant_that_fails_is_a_mistake_of_the_query() {
             "name ~ '('",
         ),
         (
-            "SELECT date_trunc('hours', start) FROM visits",
-            "`date_trunc` does not take the part `hours`",
-            "'hours'",
+            "SELECT date_trunc('hourz', start) FROM visits",
+            "`date_trunc` does not take the part `hourz`",
+            "'hourz'",
         ),
         ("SELECT date_part('hourz', now())", "a time has no part `hourz`", "'hourz'"),
     ] {
