@@ -218,11 +218,6 @@ impl ParseError {
             Kind::UnexpectedCharacter { character: '?' | '@' } => {
                 "parameters are written $name".to_owned()
             }
-            Kind::UnexpectedCharacter { character: '#' } => "comments begin with --".to_owned(),
-            Kind::UnexpectedCharacter { character: '&' } => {
-                "write AND between conditions".to_owned()
-            }
-            Kind::UnexpectedCharacter { character: '^' } => "write power(a, b)".to_owned(),
             Kind::UnexpectedCharacter { character: '\\' } => {
                 "SHOW TABLES and DESCRIBE tell what there is".to_owned()
             }

@@ -46,7 +46,7 @@ pub trait Served: Send + Sync {
 
 impl<A: Api> Served for Server<A> {
     fn faults(&self) -> &Faults {
-        Server::faults(self)
+        Self::faults(self)
     }
 
     fn n_requests(&self) -> usize {

@@ -6,11 +6,14 @@ use crate::ast::{
 };
 use crate::error::{ParseError, ParseErrorKind};
 
+/// What follows FROM, and what follows FOR.
+type FromFor = (Option<Expr>, Option<Expr>);
+
 /// What stands between the parentheses of a call and after them.
 struct Parts<'t> {
     side: Option<TrimSide>,
     /// `a FROM b FOR c`: the last two.
-    from_for: Option<(Option<Expr>, Option<Expr>)>,
+    from_for: Option<FromFor>,
     /// `a IN b` or `a PLACING b`: the last.
     other: Option<Expr>,
     /// Whatever a call has beyond these.
@@ -88,10 +91,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Builds what follows FROM, FOR, and IN or PLACING.
-    fn start_and_length(
-        &self,
-        pair: Pair<'t>,
-    ) -> Result<((Option<Expr>, Option<Expr>), Option<Expr>)> {
+    fn start_and_length(&self, pair: Pair<'t>) -> Result<(FromFor, Option<Expr>)> {
         let (mut from, mut length, mut other) = (None, None, None);
         let mut word = Rule::k_from;
         for child in pair.into_inner() {

@@ -2,7 +2,8 @@
 //! In: the tokens of the text and which of them could not stand there. Out: what to write instead.
 
 /// Words that could not stand there, and what is written instead.
-const FOUND: [(&str, &str); 17] = [
+const FOUND: [(&str, &str); 18] = [
+    ("#", "comments begin with --"),
     ("regexp", "write ~ '…' for a regular expression"),
     ("rlike", "write ~ '…' for a regular expression"),
     ("regexp_like", "write ~ '…' for a regular expression"),

@@ -314,7 +314,7 @@ fn csv_guards_against_formulas_only_where_it_is_asked_to() {
     ]);
     let csv = Layout { guards_formulas: true, ..layout(Format::Csv) };
     assert_eq!(
-        render(csv, &[rows.clone()], Summary::default()),
+        render(csv, std::slice::from_ref(&rows), Summary::default()),
         "'=name,n\n'=1+1,-1\n'+49 30 1,-1\n'-x,-1\n'@sum,-1\n'\tx,-1\n'\u{ff1d}x,-1\nplain,-1\na=1,-1\n\"\",-1\n"
     );
     let plain = render(layout(Format::Csv), &[rows], Summary::default());
