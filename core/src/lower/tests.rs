@@ -266,8 +266,22 @@ fn chains_are_balanced_and_equalities_folded() {
         "SELECT 1 WHERE (a = 1 OR a = 2) AND NOT (b OR c)",
         "SELECT 1 WHERE (a IN (1, 2)) AND NOT (b OR c)",
     );
-    let text = format!("SELECT 1 WHERE {}", vec!["a > 1"; 10_000].join(" AND "));
+    let text = format!("SELECT 1 WHERE {}", vec!["a > 1"; 10_000].join(" OR "));
     assert!(lower(&query(&text), &context(&text)).is_ok());
+    let text = format!("SELECT 1 WHERE {}", vec!["a > 1"; 1_001].join(" AND "));
+    let error = lower(&query(&text), &context(&text)).unwrap_err();
+    assert_eq!(error.to_string(), "more than 1,000 conditions joined by AND");
+}
+
+#[test]
+fn many_inequalities_become_not_in() {
+    check("SELECT 1 WHERE a <> 1 AND a <> 2", "SELECT 1 WHERE a <> 1 AND a <> 2");
+    let numbers: Vec<String> = (0..16).map(|n| n.to_string()).collect();
+    let chain: Vec<String> = numbers.iter().map(|n| format!("a <> {n}")).collect();
+    check(
+        &format!("SELECT 1 WHERE b = 1 AND {} AND a <> 'x'", chain.join(" AND ")),
+        &format!("SELECT 1 WHERE b = 1 AND a NOT IN ({}) AND a <> 'x'", numbers.join(", ")),
+    );
 }
 
 #[test]
