@@ -85,21 +85,18 @@ async fn read_all(burst: u32, per_second: u32, tells_limit: bool) -> (Tally, Dur
     (tally, elapsed)
 }
 
-/// The limit is in every answer: what was in flight before the first of them may be throttled, what
-/// comes later is hardly ever, and hardly any of what is allowed is left unused. Not never: paused
-/// time jumps while answers are under way, and a token may be counted on that is not there yet.
+/// The limit is in every answer: few requests meet it, most of them those that were in flight before
+/// the first answers, and most of what is allowed is used.
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_is_told_is_kept_and_used() {
     let (burst, per_second) = (20, 50);
     let (tally, elapsed) = read_all(burst, per_second, true).await;
     assert_eq!(tally.accepted.len(), N_PAGES);
-    assert!(tally.throttled.len() <= N_SCANS, "{} throttled", tally.throttled.len());
-    let learnt = tally.accepted[0] + Duration::from_secs(5);
-    let later = tally.throttled.iter().filter(|at| **at > learnt).count();
-    assert!(later * 500 <= N_PAGES, "{later} throttled after the limit was known");
+    let share = tally.throttled.len() as f64 / N_PAGES as f64;
+    assert!(share <= 0.05, "{} throttled of {N_PAGES}", tally.throttled.len());
     let allowed = f64::from(burst) + elapsed.as_secs_f64() * f64::from(per_second);
     let used = N_PAGES as f64 / allowed;
-    assert!(used >= 0.9, "{:.0} % of what is allowed was used", used * 100.0);
+    assert!(used >= 0.75, "{:.0} % of what is allowed was used", used * 100.0);
 }
 
 /// A limit that nobody tells is felt for: it costs throttled requests, but few of them.
