@@ -1,1 +1,0 @@
-SELECT user FROM openvpn SINCE 1d WHERE status = {s:text}
