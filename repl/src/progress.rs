@@ -91,7 +91,7 @@ fn line(progress: &Progress, now: DateTime<Utc>, zone: Tz) -> String {
         // Writing to a text cannot fail.
         let _written = write!(
             line,
-            "; `{}` waits for its turn until {}",
+            "; `{}` waits until {}",
             escape_controls(connection),
             until.with_timezone(&zone).format("%H:%M:%S")
         );
@@ -117,7 +117,7 @@ mod tests {
         };
         assert_eq!(
             line(&progress, now, Tz::UTC),
-            "reading: 1,204 rows, 12 pages, 14 requests; `vpn` waits for its turn until 00:01:15"
+            "reading: 1,204 rows, 12 pages, 14 requests; `vpn` waits until 00:01:15"
         );
     }
 
