@@ -39,7 +39,7 @@ pub use outcome::{Outcome, Warning};
 pub use settings::RunSettings;
 
 /// The stack of the threads that plan and run queries.
-const STACK_BYTES: usize = 16 << 20;
+const STACK_BYTES: usize = 64 << 20;
 
 /// What an engine gets from outside.
 #[derive(Clone)]

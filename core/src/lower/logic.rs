@@ -64,7 +64,8 @@ impl Lowering<'_> {
                 conditions.push(self.list(&group, BinaryOp::NotEq)?);
             }
         }
-        if conditions.len() > MAX_CONDITIONS {
+        let n_bounds = items.iter().filter(|item| is_between(item)).count();
+        if conditions.len() + n_bounds > MAX_CONDITIONS {
             return Err(LowerError::new(LowerErrorKind::TooManyConditions, span));
         }
         Ok(balanced(conditions, &sql::BinaryOperator::And))
@@ -192,6 +193,11 @@ fn compared_column(expr: &ast::Expr, wanted: BinaryOp) -> Option<(&ast::Expr, &a
         (left, right) if is_column(right) && is_constant(left) => Some((right, left)),
         _ => None,
     }
+}
+
+/// Tells whether a condition is two for the engine.
+fn is_between(expr: &ast::Expr) -> bool {
+    matches!(innermost(expr).kind, ExprKind::Between { is_negated: false, .. })
 }
 
 /// Returns what stands in parentheses.

@@ -107,12 +107,20 @@ fn the_deepest_accepted_queries_run() {
     let unequal: Vec<String> = (0..20_000).map(|n| format!("x <> {}", n + 3)).collect();
     let list = format!("SELECT x FROM generate_series(1, 10) t(x) WHERE {}", unequal.join(" AND "));
     assert_eq!(rows(&list), [["1"], ["2"]]);
-    let conditions: Vec<String> = (0..1_000).map(|n| format!("x + {} <> 0.5", n % 7)).collect();
-    let conditions = conditions.join(" AND ");
-    let limited = format!(
-        "SELECT count(*) FROM (SELECT x FROM generate_series(1, 10) t(x) LIMIT 9) WHERE {conditions}"
+    // All of these conditions meet at the table.
+    let mut levels = "SELECT x FROM generate_series(1, 10) t(x)".to_owned();
+    for level in 0..2 {
+        let conditions: Vec<String> = (0..200).map(|n| format!("x + {n} <> {level}.5")).collect();
+        let conditions = conditions.join(" AND ");
+        levels = format!("SELECT x FROM ({levels}) t{level} WHERE {conditions}");
+    }
+    assert_eq!(rows(&levels).len(), 10);
+    let between: Vec<String> = (0..200).map(|n| format!("x + {n} BETWEEN 0.5 AND 999.5")).collect();
+    let between = format!(
+        "SELECT count(*) FROM (SELECT x FROM generate_series(1, 10) t(x) LIMIT 9) WHERE {}",
+        between.join(" AND ")
     );
-    assert_eq!(rows(&limited), [["9"]]);
+    assert_eq!(rows(&between), [["9"]]);
     let sum = format!("SELECT {}", vec!["1"; 400].join(" + "));
     assert_eq!(rows(&sum), [["400"]]);
 }
