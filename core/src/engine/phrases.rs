@@ -210,8 +210,8 @@ const PHRASES: [(&str, &str, &str); 53] = [
     ),
     (
         "error parsing timestamp from `{}` using format `{}`: {}",
-        "`{0}` is not a time of the format `{1}`",
-        "formats are written '%Y-%m-%d %H:%M:%S'",
+        "`{0}` is not a time of its format",
+        "formats are written 'YYYY-MM-DD HH24:MI:SS' or '%Y-%m-%d %H:%M:%S'",
     ),
     (
         "error parsing timestamp from `{}`: {}",

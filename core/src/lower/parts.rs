@@ -26,22 +26,10 @@ const PARTS_OF_TIME: [&str; 16] = [
     "epoch",
 ];
 
-/// What `date_trunc` takes.
-const OF_DATE_TRUNC: [&str; 10] = [
-    "year",
-    "quarter",
-    "month",
-    "week",
-    "day",
-    "hour",
-    "minute",
-    "second",
-    "millisecond",
-    "microsecond",
-];
+/// How many of them, from the first, `date_trunc` takes.
+const N_OF_DATE_TRUNC: usize = 10;
 
-/// Returns the part of EXTRACT or `date_part`, in the singular; of its abbreviations the engine
-/// knows some.
+/// Returns the part of EXTRACT or `date_part`, in the singular; `qtr` is a quarter.
 pub(super) fn of_extract(name: &str, span: ast::Span) -> Result<String> {
     if name == "qtr" {
         return Ok("quarter".to_owned());
@@ -55,8 +43,9 @@ pub(super) fn of_extract(name: &str, span: ast::Span) -> Result<String> {
 /// Returns the part of `date_trunc`, in the singular.
 pub(super) fn of_date_trunc(text: &str, span: ast::Span) -> Result<String> {
     let name = text.to_lowercase();
-    known(&name, &OF_DATE_TRUNC).ok_or_else(|| {
-        let candidates = nearest(&name, OF_DATE_TRUNC);
+    let parts = &PARTS_OF_TIME[..N_OF_DATE_TRUNC];
+    known(&name, parts).ok_or_else(|| {
+        let candidates = nearest(&name, parts.iter().copied());
         LowerError::new(LowerErrorKind::UnknownTruncation { name, candidates }, span)
     })
 }

@@ -139,8 +139,8 @@ fn a_cursor_that_leads_in_a_circle_is_an_error() {
             world.emulator.faults().plan(On::DataFrom(1), fault);
             let answer = ask(&world);
             // A circle that is longer than the scan is none.
-            let is_whole = answer.rows == Clean::of(provider).rows;
             let clean = Clean::of(provider);
+            let is_whole = answer.rows == clean.rows;
             assert_eq!(
                 answer.error.is_some(),
                 n_pages < 3,
@@ -153,7 +153,8 @@ fn a_cursor_that_leads_in_a_circle_is_an_error() {
     }
 }
 
-/// An answer that ends after each of its bytes, with the connection closed.
+/// An answer that ends before each of its bytes in turn, on one page after the other, with the
+/// connection closed.
 #[test]
 fn an_answer_may_end_at_any_byte() {
     let clean = Clean::of(Provider::Openvpn);

@@ -51,36 +51,6 @@ fn on_every_page<T: Clone + Send>(
     });
 }
 
-/// Faults that pass: each at every page, once; the rows are whole.
-#[test]
-fn a_passing_fault_is_not_seen() {
-    let faults: Vec<(&str, Fault)> = vec![
-        ("500", Fault::status(500)),
-        ("503", Fault::status(503)),
-        ("408", Fault::status(408)),
-        ("429 with Retry-After", Fault::throttled_for(0)),
-        ("401", Fault::status(401)),
-        ("reset", Fault::Reset),
-        ("close", Fault::Close),
-        ("reset in body", Fault::ResetInBody),
-        ("truncated", Fault::Truncated { drop_bytes: 5 }),
-        ("truncated chunks", Fault::TruncatedChunks),
-        ("cut to fit", Fault::WrongLength { off_by: -9 }),
-        ("truncated gzip", Fault::TruncatedGzip { drop_bytes: 3 }),
-        ("corrupt gzip", Fault::CorruptGzip),
-        ("html", Fault::html()),
-        ("slow", Fault::Drip { piece_bytes: 400, every: Duration::from_millis(2) }),
-    ];
-    on_every_page(faults, |name, fault, page| {
-        let world = world();
-        world.emulator.faults().plan(On::Data(page), fault);
-        let answer = all(&world);
-        assert!(answer.error.is_none(), "{name} on page {page}: {:?}", answer.error);
-        assert_eq!(answer.rows.len() as i64, N_SESSIONS, "{name} on page {page}");
-        assert!(answer.completeness.is_complete(), "{name} on page {page}");
-    });
-}
-
 /// Faults that stay: each from every page on; the query fails and says why.
 #[test]
 fn a_lasting_fault_is_an_error() {
