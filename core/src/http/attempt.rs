@@ -66,7 +66,7 @@ impl Inner {
         let status = response.status().as_u16();
         flight.head_arrived(status);
         let departed = flight.departed();
-        let result = self.judge(prepared, response, pass.as_ref(), departed).await;
+        let result = self.judge(prepared, response, pass.as_ref()).await;
         if let Ok(Reply::Answer(answer)) = &result {
             flight.body_arrived(answer.body.len_bytes());
         }
@@ -108,7 +108,6 @@ impl Inner {
         prepared: &Prepared,
         response: reqwest::Response,
         pass: Option<&Pass<'_>>,
-        departed: Instant,
     ) -> Result<Reply, Fault> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -116,7 +115,7 @@ impl Inner {
         let floor = retry_after(&headers);
         let slow_down = |excerpt: &str| {
             if let Some(pass) = pass {
-                pass.throttled(&quota, floor, prepared.published, departed);
+                pass.throttled(&quota, floor, prepared.published);
             }
             Fault { remedy: Remedy::SlowDown, ..Fault::status(status, excerpt, floor) }
         };

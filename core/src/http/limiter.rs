@@ -3,6 +3,10 @@
 //! It waits for nothing until a header or a 429 says that there is a limit, or the configuration
 //! does. Shared by all scans of a connection, whose requests pass in the order of asking.
 
+mod bucket;
+mod pace;
+mod window;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,20 +14,19 @@ use std::time::Duration;
 use sessionql_plugin_abi::message::Rate;
 use tokio::time::Instant;
 
+use self::bucket::{Bucket, per_second};
+use self::pace::Pace;
+use self::window::Window;
 use super::account::Account;
 use super::quota::Quota;
 
-/// Longest wait for a reset that was only announced; then a request asks again.
-const LONGEST_RESET: Duration = Duration::from_secs(60);
-/// What each second of accepted requests adds to the pace after it was halved.
-const PACE_PER_SECOND: f64 = 0.05;
-const LEAST_PACE: f64 = 1.0 / 64.0;
-const SLOWEST_PER_SECOND: f64 = 1.0 / 60.0;
-/// Over which time the own rate is measured when a provider throttles without saying its limit.
-const MEASURED: Duration = Duration::from_secs(10);
-/// Nothing is measured over less than this.
+/// Over which time at least, and which at most, the rate of accepted requests is measured when a
+/// provider throttles without saying its limit.
 const LEAST_MEASURED: Duration = Duration::from_secs(1);
-const MEASURED_REQUESTS: usize = 256;
+const MOST_MEASURED: Duration = Duration::from_secs(60);
+/// Of more than this many requests only those of the last seconds count.
+const MEASURED_REQUESTS: usize = 16;
+const MEASURED: Duration = Duration::from_secs(3);
 
 /// Spaces out the requests of one connection.
 pub(super) struct Limiter {
@@ -33,33 +36,34 @@ pub(super) struct Limiter {
 }
 
 struct State {
-    bucket: Option<Bucket>,
     source: Source,
-    /// Requests left until a moment, from headers without a bucket.
-    window: Option<(u64, Instant)>,
+    /// There if a rate is known, felt for, or configured.
+    rate: Option<(Bucket, Pace)>,
+    /// What headers without a rate told.
+    window: Option<Window>,
     /// No request before this, because the provider said so.
     closed_until: Option<Instant>,
-    /// The part of the bucket's rate that is used, in (0, 1].
-    pace: f64,
-    pace_changed: Option<Instant>,
     in_flight: u64,
-    sent: VecDeque<Instant>,
+    n_ended: u64,
+    /// When requests were accepted lately.
+    accepted: VecDeque<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// Nothing is known; with a bucket, it was measured.
+    /// Nobody told a rate.
     None,
     Configured,
     Header,
     Published,
 }
 
-struct Bucket {
-    burst: f64,
-    per_second: f64,
-    tokens: f64,
-    filled: Instant,
+/// The requests that a server may have counted before or after the one whose answer is read.
+#[derive(Debug, Clone, Copy)]
+struct Overlap {
+    n_requests: u64,
+    /// For how long the request was under way.
+    elapsed: Duration,
 }
 
 /// A wait that is not worth waiting for.
@@ -74,17 +78,18 @@ pub(super) struct TooLong {
 impl Limiter {
     /// Returns a limiter that keeps the configured rate, or waits to be told.
     pub(super) fn new(configured: Option<Rate>) -> Self {
-        let bucket = configured.map(|rate| Bucket::new(rate, f64::from(rate.burst)));
-        let source = if bucket.is_some() { Source::Configured } else { Source::None };
+        let now = Instant::now();
         let state = State {
-            bucket,
-            source,
+            source: configured.map_or(Source::None, |_| Source::Configured),
+            rate: configured.map(|rate| {
+                let bucket = Bucket::new(rate.burst, f64::from(rate.burst), now);
+                (bucket, Pace::told(per_second(rate), now))
+            }),
             window: None,
             closed_until: None,
-            pace: 1.0,
-            pace_changed: None,
             in_flight: 0,
-            sent: VecDeque::new(),
+            n_ended: 0,
+            accepted: VecDeque::new(),
         };
         Self { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }
     }
@@ -103,9 +108,15 @@ impl Limiter {
         let _turn = self.turn.lock().await;
         loop {
             let now = Instant::now();
-            let due = self.state().take(now);
-            let Some(TooLong { wait, is_asked }) = due else {
-                return Ok(Pass { limiter: self });
+            let TooLong { wait, is_asked } = {
+                let mut state = self.state();
+                match state.take(now) {
+                    Ok(()) => {
+                        let n_ended = state.n_ended;
+                        return Ok(Pass { limiter: self, departed: now, n_ended });
+                    }
+                    Err(wait) => wait,
+                }
             };
             let is_late = deadline.is_some_and(|deadline| wait >= deadline - now);
             if is_late || (is_asked && wait > patience) {
@@ -123,35 +134,42 @@ impl Limiter {
 /// The right to have one request in flight.
 pub(super) struct Pass<'a> {
     limiter: &'a Limiter,
+    departed: Instant,
+    /// How many requests had ended by then.
+    n_ended: u64,
 }
 
 impl Pass<'_> {
     /// Learns from the head of an answer that was not throttled.
     pub(super) fn accepted(&self, quota: &Quota) {
+        let now = Instant::now();
         let mut state = self.limiter.state();
-        state.learn(quota, Instant::now());
-        state.recover(Instant::now());
+        let overlap = self.overlap(&state, now);
+        state.learn(quota, overlap, now);
+        state.accept(now);
     }
 
-    /// Learns from a throttled answer to a request sent at `departed`; `published` is the rate of
-    /// the manifest.
+    /// Learns from a throttled answer; `published` is the rate of the manifest.
     pub(super) fn throttled(
         &self,
         quota: &Quota,
         asked: Option<Duration>,
         published: Option<Rate>,
-        departed: Instant,
     ) {
         let now = Instant::now();
         let mut state = self.limiter.state();
         if let Some(until) = asked.and_then(|asked| now.checked_add(asked)) {
             state.closed_until = Some(state.closed_until.map_or(until, |known| known.max(until)));
         }
-        if state.source == Source::Configured {
-            return;
-        }
-        state.learn(quota, now);
-        state.slow_down(published.filter(|rate| is_rate(*rate)), departed, now);
+        let overlap = self.overlap(&state, now);
+        state.learn(quota, overlap, now);
+        state.slow_down(published.filter(|rate| is_rate(*rate)), self.departed, now);
+    }
+
+    fn overlap(&self, state: &State, now: Instant) -> Overlap {
+        let n_others = state.in_flight.saturating_sub(1);
+        let n_ended_since = state.n_ended - self.n_ended;
+        Overlap { n_requests: n_others + n_ended_since, elapsed: now - self.departed }
     }
 }
 
@@ -159,152 +177,114 @@ impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let mut state = self.limiter.state();
         state.in_flight = state.in_flight.saturating_sub(1);
+        state.n_ended += 1;
     }
 }
 
 impl State {
     /// Takes the right to send a request, or returns how long to wait before asking again.
-    fn take(&mut self, now: Instant) -> Option<TooLong> {
+    fn take(&mut self, now: Instant) -> Result<(), TooLong> {
+        let by_rate = |wait| TooLong { wait, is_asked: false };
         if let Some(until) = self.closed_until {
             if until > now {
-                return Some(TooLong { wait: until - now, is_asked: true });
+                return Err(TooLong { wait: until - now, is_asked: true });
             }
             self.closed_until = None;
         }
-        if let Some((left, until)) = &mut self.window {
-            if *until <= now {
-                self.window = None;
-            } else if *left == 0 {
-                return Some(TooLong { wait: *until - now, is_asked: false });
-            } else {
-                *left -= 1;
+        if let Some((bucket, pace)) = &mut self.rate {
+            bucket.fill(now, pace.per_second());
+            if let Some(wait) = bucket.wait(pace.per_second()) {
+                return Err(by_rate(wait));
             }
         }
-        if let Some(bucket) = &mut self.bucket {
-            bucket.fill(now, self.pace);
-            if let Some(wait) = bucket.missing(self.pace) {
-                return Some(TooLong { wait, is_asked: false });
-            }
-            bucket.tokens -= 1.0;
+        if let Some(window) = &mut self.window {
+            window.take(now, self.in_flight).map_err(by_rate)?;
+        }
+        if let Some((bucket, _)) = &mut self.rate {
+            bucket.take();
         }
         self.in_flight += 1;
-        self.sent.push_back(now);
-        if self.sent.len() > MEASURED_REQUESTS {
-            self.sent.pop_front();
-        }
-        None
+        Ok(())
     }
 
-    fn learn(&mut self, quota: &Quota, now: Instant) {
+    /// Follows the headers of an answer.
+    fn learn(&mut self, quota: &Quota, overlap: Overlap, now: Instant) {
         if self.source == Source::Configured {
             return;
         }
-        // What is in flight beside this request may have been counted by the server or not.
-        let others = self.in_flight.saturating_sub(1);
-        let free = quota.remaining.map(|remaining| remaining.saturating_sub(others));
-        if let Some(rate) = quota.rate {
-            let fresh = Bucket::new(rate, f64::from(rate.burst));
-            let tokens = self.bucket.as_ref().map(|bucket| bucket.tokens.min(fresh.burst));
-            self.bucket = Some(Bucket { tokens: tokens.unwrap_or(fresh.tokens), ..fresh });
-            self.source = Source::Header;
-            self.window = None;
-        }
-        match (&mut self.bucket, free) {
-            (Some(bucket), Some(free)) if self.source == Source::Header => {
-                // Keep the own fraction of a token if the whole number agrees.
-                let free = f64_of(free).min(bucket.burst);
-                if !(free..free + 1.0).contains(&bucket.tokens) {
-                    bucket.tokens = free;
+        let Some(told) = quota.rate else {
+            if self.source != Source::Header {
+                self.window = Window::learn(self.window.take(), quota, overlap, now);
+            }
+            return;
+        };
+        self.window = None;
+        match &mut self.rate {
+            Some((bucket, pace)) if self.source == Source::Header => {
+                bucket.fill(now, pace.per_second());
+                bucket.resize(told.burst);
+                pace.tell(per_second(told), now);
+                if let Some(remaining) = quota.remaining {
+                    bucket.agree(remaining, overlap, told);
                 }
             }
-            (_, Some(free)) => {
-                if let Some(reset) = quota.reset {
-                    self.window = now.checked_add(reset.min(LONGEST_RESET)).map(|at| (free, at));
-                }
+            rate => {
+                let remaining = quota.remaining.unwrap_or(u64::from(told.burst));
+                let tokens = f64_of(remaining.min(u64::from(told.burst)));
+                let bucket = Bucket::new(told.burst, tokens - f64_of(overlap.n_requests), now);
+                *rate = Some((bucket, Pace::told(per_second(told), now)));
             }
-            _ => {}
         }
+        self.source = Source::Header;
     }
 
     fn slow_down(&mut self, published: Option<Rate>, departed: Instant, now: Instant) {
-        // Requests sent before the last slowing down say nothing about the pace since then.
-        if self.pace_changed.is_some_and(|changed| changed > departed && self.pace < 1.0) {
+        if self.source == Source::Configured {
             return;
         }
-        let halve = self.bucket.is_some();
-        if self.bucket.is_none() {
-            self.bucket = Some(match published {
-                Some(rate) => {
-                    self.source = Source::Published;
-                    Bucket::new(rate, 0.0)
-                }
-                None => Bucket::measured(&self.sent, now),
-            });
-        }
-        if halve || self.source == Source::None {
-            self.pace = (self.pace / 2.0).max(LEAST_PACE);
-        }
-        self.pace_changed = Some(now);
-        if let Some(bucket) = &mut self.bucket {
-            bucket.fill(now, self.pace);
-            bucket.tokens = bucket.tokens.min(0.0);
-        }
-    }
-
-    fn recover(&mut self, now: Instant) {
-        let Some(changed) = self.pace_changed else { return };
-        let elapsed = (now - changed).as_secs_f64();
-        self.pace = (self.pace + PACE_PER_SECOND * elapsed.min(1.0)).min(1.0);
-        self.pace_changed = Some(now);
-        if self.pace >= 1.0 {
-            self.pace_changed = None;
-            if self.source == Source::None {
-                // The rate was only measured; there may be no limit any more.
-                self.bucket = None;
+        let accepted = self.accepted_per_second(now);
+        match (&mut self.rate, published) {
+            (Some((_, pace)), _) => pace.slow_down(departed, accepted, now),
+            (rate, Some(published)) => {
+                self.source = Source::Published;
+                let pace = Pace::told(per_second(published), now);
+                *rate = Some((Bucket::new(published.burst, 0.0, now), pace));
+            }
+            (rate, None) => {
+                *rate = Some((Bucket::new(1, 0.0, now), Pace::guessed(accepted, now)));
             }
         }
-    }
-}
-
-impl Bucket {
-    fn new(rate: Rate, tokens: f64) -> Self {
-        let per_second = f64::from(rate.refill) * 1000.0 / f64_of(rate.per_ms);
-        Self { burst: f64::from(rate.burst), per_second, tokens, filled: Instant::now() }
+        if let Some((bucket, pace)) = &mut self.rate {
+            bucket.fill(now, pace.per_second());
+            bucket.refuse();
+        }
     }
 
-    /// Returns a bucket with the rate of what was sent lately: over the time since the first of it,
-    /// so that a single request does not look like a slow stream.
-    fn measured(sent: &VecDeque<Instant>, now: Instant) -> Self {
-        let ages = sent.iter().map(|at| now.duration_since(*at)).filter(|age| *age < MEASURED);
-        let n_sent = ages.clone().count();
-        let since = ages.max().unwrap_or_default().max(LEAST_MEASURED);
-        let per_second = f64_of(n_sent.max(1) as u64) / since.as_secs_f64();
-        Self { burst: 1.0, per_second, tokens: 0.0, filled: now }
+    /// Counts an accepted request, and recovers from having been slowed down.
+    fn accept(&mut self, now: Instant) {
+        self.accepted.push_back(now);
+        let is_old = |accepted: &VecDeque<Instant>| {
+            accepted.front().is_some_and(|first| {
+                let age = now - *first;
+                age > MOST_MEASURED || (age > MEASURED && accepted.len() > MEASURED_REQUESTS)
+            })
+        };
+        while is_old(&self.accepted) || self.accepted.len() > 1_500 {
+            self.accepted.pop_front();
+        }
+        if let Some((_, pace)) = &mut self.rate
+            && self.source != Source::Configured
+            && !pace.speed_up(now)
+        {
+            self.rate = None;
+        }
     }
 
-    fn fill(&mut self, now: Instant, pace: f64) {
-        let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = (self.tokens + elapsed * self.used_rate(pace)).min(self.burst);
-        self.filled = now;
-    }
-
-    /// Returns the tokens gained in a second. Slowing down never makes a request wait longer than
-    /// a minute, if the full rate would not.
-    fn used_rate(&self, pace: f64) -> f64 {
-        (self.per_second * pace).max(self.per_second.min(SLOWEST_PER_SECOND))
-    }
-
-    /// Returns the wait for one token; none if it is there.
-    fn missing(&self, pace: f64) -> Option<Duration> {
-        /// Sums of fractions miss a whole token by this much.
-        const ROUNDING: f64 = 1e-6;
-        let missing = 1.0 - ROUNDING - self.tokens;
-        (missing > 0.0).then(|| {
-            let wait_s = (missing + ROUNDING) / self.used_rate(pace);
-            Duration::try_from_secs_f64(wait_s)
-                .unwrap_or(Duration::MAX)
-                .max(Duration::from_millis(1))
-        })
+    /// Returns how many requests were accepted in a second, lately; at least one a minute.
+    fn accepted_per_second(&self, now: Instant) -> f64 {
+        let lately = self.accepted.iter().filter(|at| now - **at <= MOST_MEASURED);
+        let since = lately.clone().next().map_or(LEAST_MEASURED, |first| now - *first);
+        f64_of(lately.count().max(1) as u64) / since.max(LEAST_MEASURED).as_secs_f64()
     }
 }
 

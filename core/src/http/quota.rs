@@ -14,6 +14,8 @@ use super::header;
 pub(super) struct Quota {
     /// The provider's token bucket, if it tells all of it.
     pub(super) rate: Option<Rate>,
+    /// Requests that may be sent between two resets.
+    pub(super) limit: Option<u64>,
     /// Requests that may be sent now.
     pub(super) remaining: Option<u64>,
     /// When `remaining` is filled up again, from now.
@@ -47,11 +49,14 @@ impl Quota {
         let remaining = number("x-ratelimit-remaining")
             .or_else(|| number("ratelimit-remaining"))
             .or_else(|| parameter(&["remaining", "r"]));
+        let limit = number("x-ratelimit-limit")
+            .or_else(|| number("ratelimit-limit"))
+            .or_else(|| parameter(&["limit"]));
         let reset = header::text(headers, "x-ratelimit-reset")
             .or_else(|| header::text(headers, "ratelimit-reset"))
             .and_then(|text| reset(text, headers))
             .or_else(|| parameter(&["reset", "t"]).map(Duration::from_secs));
-        Self { rate, remaining, reset }
+        Self { rate, limit, remaining, reset }
     }
 }
 
@@ -150,8 +155,17 @@ mod tests {
         assert_eq!(bucket.rate, Some(Rate { burst: 20, refill: 1, per_ms: 15_000 }));
         assert_eq!(bucket.remaining, Some(7));
         let forms: &[&[(&str, &str)]] = &[
-            &[("x-ratelimit-remaining", "3"), ("x-ratelimit-reset", "9")],
-            &[date, ("ratelimit-remaining", "3"), ("ratelimit-reset", "9")],
+            &[
+                ("x-ratelimit-limit", "100, 100;w=60"),
+                ("x-ratelimit-remaining", "3"),
+                ("x-ratelimit-reset", "9"),
+            ],
+            &[
+                date,
+                ("ratelimit-limit", "100"),
+                ("ratelimit-remaining", "3"),
+                ("ratelimit-reset", "9"),
+            ],
             &[("ratelimit", "limit=100, remaining=3, reset=9")],
             &[("ratelimit", "\"default\";r=3;t=9")],
         ];
@@ -163,6 +177,7 @@ mod tests {
                 })
                 .collect();
             let quota = Quota::read(&form);
+            assert_eq!(quota.limit, (n < 3).then_some(100), "form {n}");
             assert_eq!(quota.remaining, Some(3), "form {n}");
             assert_eq!(quota.reset, Some(Duration::from_secs(9)), "form {n}");
         }
