@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono_tz::Tz;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use sessionql_grammar::ast::{Expr, Query, ShowKind, Statement, StatementKind};
@@ -102,6 +103,8 @@ struct Shared {
     options: EngineOptions,
     memory_limit_bytes: usize,
     state: SessionState,
+    /// The same with the rules of the zone that was asked for last.
+    zoned: Mutex<Option<(Tz, SessionState)>>,
 }
 
 impl Engine {
@@ -125,7 +128,14 @@ impl Engine {
         let settings = Mutex::new(RunSettings::new(&config.settings));
         let state = plan::base_state(environment, &options);
         let connections = Arc::new(Connections::new(config, &options));
-        let shared = Shared { connections, settings, options, memory_limit_bytes, state };
+        let shared = Shared {
+            connections,
+            settings,
+            options,
+            memory_limit_bytes,
+            state,
+            zoned: Mutex::new(None),
+        };
         Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })
     }
 

@@ -115,14 +115,21 @@ pub(super) async fn prepare(
     parameters: HashMap<String, Expr>,
 ) -> Result<Prepared, Error> {
     let began = Instant::now();
-    match plan(shared, context, text, query, parameters.clone()).await {
+    let planned = match plan(shared, context, text, query, parameters.clone(), false).await {
+        // Of tables with all their columns more can be told.
+        Err(Error::Query { .. }) => {
+            plan(shared, context, text, query, parameters.clone(), true).await
+        }
+        planned => planned,
+    };
+    match planned {
         Err(Error::Query { message, span: None, hint }) => {
             let mut search = Search::new(text, query);
             // Planning may take long, as where a large local file is looked through.
             while began.elapsed() < SEARCH
                 && let Some(Trial { text, query }) = search.next_trial()
             {
-                match plan(shared, context, &text, &query, parameters.clone()).await {
+                match plan(shared, context, &text, &query, parameters.clone(), true).await {
                     Ok(_) => search.clear(),
                     Err(Error::Query { message: again, .. }) if again == message => {}
                     Err(_) => search.suspect(),
@@ -141,6 +148,7 @@ async fn plan(
     text: &str,
     query: &Query,
     parameters: HashMap<String, Expr>,
+    with_all_columns: bool,
 ) -> Result<Prepared, Error> {
     let settings =
         shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
@@ -156,6 +164,7 @@ async fn plan(
             until: settings.until,
             parameters,
             functions: &EngineFunctions(&shared.state),
+            with_all_columns,
         },
     );
     if let Some(failure) = tables.take_failure() {
@@ -173,24 +182,8 @@ async fn plan(
         Arc::new(catalog),
     );
     let time_zone = settings.time_zone;
-    // Literals first, while the types that they meet are still those of the query; casts after the
-    // engine's coercion has made them.
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
-        Arc::new(AsofJoins),
-        Arc::new(CalendarIntervals),
-        Arc::new(TimeLiterals { time_zone }),
-    ];
-    rules.extend(Analyzer::new().rules);
-    rules.push(Arc::new(QueryZone { time_zone }));
-    rules.push(Arc::new(DurationSeconds));
-    rules.push(Arc::new(ExactNumbers));
-    rules.push(Arc::new(ValueLists));
-    rules.push(Arc::new(CorrelatedQueries));
-    rules.push(Arc::new(MissingRows));
-    let state = SessionStateBuilder::new_from_existing(shared.state.clone())
-        .with_catalog_list(Arc::new(catalogs))
-        .with_analyzer_rules(rules)
-        .build();
+    let mut state = zoned_state(shared, time_zone);
+    state.register_catalog_list(Arc::new(catalogs));
     let statement = EngineStatement::Statement(Box::new(statement));
     let logical = state.statement_to_plan(statement).await.map_err(refused)?;
     let optimised = state.optimize(&logical).map_err(refused)?;
@@ -206,6 +199,36 @@ async fn plan(
     let tables = tables.resolved();
     let culprits = culprit::find(text, query);
     Ok(Prepared { plan, state, warnings, not_monotone, tables, time_zone, culprits })
+}
+
+/// Returns the base state with the rules that a query in a zone is analysed by. It is kept for the
+/// next query, because building one takes longer than planning a small query.
+fn zoned_state(shared: &Shared, time_zone: Tz) -> SessionState {
+    let mut zoned = shared.zoned.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((zone, state)) = zoned.as_ref()
+        && *zone == time_zone
+    {
+        return state.clone();
+    }
+    // Literals first, while the types that they meet are still those of the query; casts after the
+    // engine's coercion has made them.
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(AsofJoins),
+        Arc::new(CalendarIntervals),
+        Arc::new(TimeLiterals { time_zone }),
+    ];
+    rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(QueryZone { time_zone }));
+    rules.push(Arc::new(DurationSeconds));
+    rules.push(Arc::new(ExactNumbers));
+    rules.push(Arc::new(ValueLists));
+    rules.push(Arc::new(CorrelatedQueries));
+    rules.push(Arc::new(MissingRows));
+    let state = SessionStateBuilder::new_from_existing(shared.state.clone())
+        .with_analyzer_rules(rules)
+        .build();
+    *zoned = Some((time_zone, state.clone()));
+    state
 }
 
 /// The functions of the engine, and those that only lowering knows.

@@ -121,6 +121,9 @@ pub struct Context<'a> {
     pub parameters: HashMap<String, ast::Expr>,
     /// The functions that the engine has, of every kind.
     pub functions: &'a dyn Functions,
+    /// Whether tables have all their columns, or those that the query needs. The engine plans the
+    /// latter in half the time, but of the former it can tell what there would have been.
+    pub with_all_columns: bool,
 }
 
 /// A query as the engine plans it.
@@ -160,12 +163,12 @@ pub struct Warning {
 pub fn lower(query: &ast::Query, context: &Context<'_>) -> Result<Lowered, LowerError> {
     let bound = bind::bind(query, context)?;
     let query = bound.as_ref().unwrap_or(query);
-    let mut lowering = Lowering::new(context, HashSet::new());
+    let mut lowering = Lowering::new(context, Needed::visible());
     let mut statement = lowering.query(query)?.0;
-    // A hidden column is part of its table only if it is named, which is known only now.
-    let named: HashSet<_> = lowering.hidden_seen.intersection(&lowering.named).cloned().collect();
-    if !named.is_empty() {
-        lowering = Lowering::new(context, named);
+    // Which columns a query needs is known only now.
+    let needed = lowering.needed(context.with_all_columns);
+    if needed != Needed::visible() {
+        lowering = Lowering::new(context, needed);
         statement = lowering.query(query)?.0;
     }
     let Lowering { strings, months, warnings, has_lifetimes, .. } = lowering;
@@ -186,16 +189,41 @@ struct NamedQuery {
     columns: Option<Vec<Column>>,
 }
 
+/// The columns that tables have for a statement.
+#[derive(Debug, PartialEq, Eq)]
+struct Needed {
+    /// The hidden columns that are part of their tables, because they are named.
+    hidden: HashSet<String>,
+    /// The only visible ones that are, beside those of a session's time; else all are.
+    visible: Option<HashSet<String>>,
+}
+
+impl Needed {
+    /// Returns all columns that are not hidden.
+    fn visible() -> Self {
+        Self { hidden: HashSet::new(), visible: None }
+    }
+
+    fn has(&self, column: &ColumnShape) -> bool {
+        match (&self.visible, column.is_hidden) {
+            (_, true) => self.hidden.contains(&column.name),
+            (Some(visible), false) => visible.contains(&column.name),
+            (None, false) => true,
+        }
+    }
+}
+
 /// The state of lowering one statement.
 struct Lowering<'a> {
     context: &'a Context<'a>,
     positions: Positions<'a>,
-    /// The hidden columns that the statement names; they are part of their tables.
-    hidden: HashSet<String>,
+    needed: Needed,
     /// The hidden columns of the tables met so far.
     hidden_seen: HashSet<String>,
     /// The column names met so far.
     named: HashSet<String>,
+    /// Whether something stands for all columns of a table, such as `*`.
+    has_unnamed: bool,
     strings: HashMap<String, Vec<Span>>,
     months: Vec<Span>,
     warnings: Vec<Warning>,
@@ -217,13 +245,14 @@ struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(context: &'a Context<'a>, hidden: HashSet<String>) -> Self {
+    fn new(context: &'a Context<'a>, needed: Needed) -> Self {
         Self {
             context,
             positions: Positions::new(context.text),
-            hidden,
+            needed,
             hidden_seen: HashSet::new(),
             named: HashSet::new(),
+            has_unnamed: false,
             strings: HashMap::new(),
             months: Vec::new(),
             warnings: Vec::new(),
@@ -236,6 +265,13 @@ impl<'a> Lowering<'a> {
             n_windowed: 0,
             place: Place::Value,
         }
+    }
+
+    /// Returns the columns that the statement turned out to need.
+    fn needed(&self, with_all_columns: bool) -> Needed {
+        let hidden = self.hidden_seen.intersection(&self.named).cloned().collect();
+        let is_all = self.has_unnamed || with_all_columns;
+        Needed { hidden, visible: (!is_all).then(|| self.named.clone()) }
     }
 
     /// Lowers a name: what is unquoted stays so, and the engine lower-cases it.

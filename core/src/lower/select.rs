@@ -117,6 +117,7 @@ impl Lowering<'_> {
         output: &mut Output,
         projection: &mut Vec<sql::SelectItem>,
     ) -> Result<()> {
+        self.has_unnamed = true;
         let excluded: Vec<_> = except.iter().map(|name| self.column_ident(name)).collect();
         let Some(scope) = self.scopes.last() else { return Ok(()) };
         let table = table.map(|table| self.unqualified_table(table, &scope.relations));

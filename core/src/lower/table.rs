@@ -39,6 +39,7 @@ impl Lowering<'_> {
         alias: &ast::TableAlias,
         span: ast::Span,
     ) -> Result<sql::TableFactor> {
+        self.has_unnamed = true;
         self.scopes.push(Scope::default());
         let lowered = self.table_expr(nested);
         let Some(scope) = self.scopes.pop() else {
@@ -112,7 +113,7 @@ impl Lowering<'_> {
         let Some(shape) = self.context.tables.table(&path) else {
             return Err(self.unknown_table(&path, name.span));
         };
-        let (query, columns) = self.visible_columns(&shape);
+        let (query, columns) = self.columns_of(&shape, !alias_columns.is_empty());
         let columns = Some(columns);
         let alias = named.name.as_ref().map(|name| self.table_alias(name, alias_columns, &columns));
         let renamed = renamed(columns.clone(), alias_columns);
@@ -127,17 +128,25 @@ impl Lowering<'_> {
         Ok(blank::derived(query, alias, false))
     }
 
-    /// Returns the query of a table's visible columns within the time window.
-    fn visible_columns(&mut self, shape: &TableShape) -> (Box<sql::Query>, Vec<Column>) {
+    /// Returns the query of a table's columns within the time window, those that are needed or, if
+    /// they are named by their places, all; and the columns that the table has for the statement.
+    fn columns_of(&mut self, shape: &TableShape, by_place: bool) -> (Box<sql::Query>, Vec<Column>) {
         let mut select = blank::select();
         let mut columns = Vec::new();
         for column in &shape.columns {
             if column.is_hidden {
                 self.hidden_seen.insert(column.name.clone());
             }
-            if !column.is_hidden || self.hidden.contains(&column.name) {
+            let is_time = shape
+                .time
+                .as_ref()
+                .is_some_and(|(start, end)| [start, end].contains(&&column.name));
+            let is_needed = self.needed.has(column);
+            if is_needed || is_time || (by_place && !column.is_hidden) {
                 let name = blank::quoted(&column.name);
                 select.projection.push(sql::SelectItem::UnnamedExpr(sql::Expr::Identifier(name)));
+            }
+            if is_needed || !column.is_hidden {
                 columns.push(Column {
                     name: column.name.clone(),
                     data_type: Some(column.data_type.clone()),
@@ -145,6 +154,13 @@ impl Lowering<'_> {
                     is_hidden: column.is_hidden,
                 });
             }
+        }
+        if select.projection.is_empty() {
+            // Rows are counted; a query of no columns is none.
+            let first = columns.first().map(|column| blank::quoted(&column.name));
+            select
+                .projection
+                .extend(first.map(sql::Expr::Identifier).map(sql::SelectItem::UnnamedExpr));
         }
         if let (Some(bounds), Some((start, end))) = (&self.bounds, &shape.time) {
             select.selection = Some(bounds.predicate(start, end));

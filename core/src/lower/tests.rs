@@ -111,6 +111,7 @@ fn context(text: &str) -> Context<'_> {
         since: None,
         until: None,
         functions: &AnyFunction,
+        with_all_columns: true,
         parameters: HashMap::from([
             ("who".to_owned(), value("'bob'")),
             ("span".to_owned(), value("2h")),
@@ -215,6 +216,39 @@ fn unknown_tables_have_candidates() {
     let error = check_error("SELECT 1 FROM vpn.session", "no table `vpn.session`", "vpn.session");
     assert_eq!(error.candidates(), ["vpn.sessions"]);
     check_error("SELECT 1 FROM vpn JOIN vpn ON true", "FROM has two tables named `vpn`", "vpn");
+}
+
+#[test]
+fn tables_have_the_columns_that_are_needed() {
+    let check = |text: &str, expected: &str| {
+        let context = Context { with_all_columns: false, ..context(text) };
+        let lowered = lower(&query(text), &context).unwrap();
+        assert_eq!(written_shortly(&lowered.statement), expected, "\n{text}");
+    };
+    let vpn = r#"(SELECT "start", "end" FROM "vpn"."sessions") AS vpn"#;
+    check("SELECT count(*) FROM vpn", &format!(r#"SELECT count(*) AS "count(*)" FROM {vpn}"#));
+    check(
+        "SELECT count(*) FROM users",
+        r#"SELECT count(*) AS "count(*)" FROM (SELECT "user" FROM "local"."users") AS users"#,
+    );
+    check(
+        "SELECT v.user FROM vpn v JOIN states s USING (id) WHERE status = 'x'",
+        r#"SELECT v.user FROM (VPN) AS v INNER JOIN (SELECT "id", "status" FROM "local"."states") AS s ON "v"."id" = "s"."id" WHERE status = 'x'"#,
+    );
+    // A name in any part of the query counts for all of its tables.
+    check(
+        "SELECT 1 FROM vpn WHERE EXISTS (SELECT 1 FROM users u WHERE age > 1)",
+        &format!(
+            r#"SELECT 1 FROM {vpn} WHERE EXISTS (SELECT 1 FROM (SELECT "age" FROM "local"."users") AS u WHERE age > 1)"#
+        ),
+    );
+    // What stands for columns without naming them.
+    check("SELECT u.* FROM users u", "SELECT u.* FROM (USERS) AS u");
+    check("SELECT a FROM users AS u (a)", r#"SELECT a FROM (USERS) AS u (a, "age")"#);
+    check(
+        "SELECT 1 FROM users NATURAL JOIN vpn",
+        "SELECT 1 FROM (USERS) AS users INNER JOIN (VPN) AS vpn ON \"users\".\"user\" = \"vpn\".\"user\"",
+    );
 }
 
 #[test]

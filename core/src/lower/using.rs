@@ -45,6 +45,7 @@ impl Lowering<'_> {
         first: Here,
         right: Here,
     ) -> Result<sql::JoinConstraint> {
+        self.has_unnamed = true;
         self.check_columns_known("NATURAL JOIN", first, join.span)?;
         let names = |columns: &[Shown]| -> Vec<String> {
             let visible = columns.iter().filter(|shown| !shown.column.is_hidden);
