@@ -356,7 +356,10 @@ pub(crate) fn incomplete(completeness: &Completeness) -> Option<Report> {
     for report in &completeness.connections {
         for known in report.gaps.iter().filter(|known| !known.is_accepted) {
             let (connection, gap) = (&report.connection, &known.gap);
-            gaps.push(format!("connection `{connection}`: {} ({})", gap.message, gap.reason));
+            let place = format!("connection `{connection}`: ");
+            // A gap that was an error says whose it is.
+            let message = gap.message.strip_prefix(&place).unwrap_or(&gap.message);
+            gaps.push(format!("{place}{message} ({})", gap.reason));
         }
     }
     Some(Report::new(Kind::Incomplete, format!("{}; {direction}", gaps.join("; "))))

@@ -21,6 +21,8 @@ impl Lowering<'_> {
         if join.table.is_lateral {
             return Err(LowerError::unsupported("ASOF JOIN with LATERAL", join.table.span));
         }
+        // Of rows of one time all their columns decide which is the last.
+        self.has_unnamed = true;
         let mut conditions = Vec::new();
         flatten(condition, &mut conditions);
         let mut lowered = Vec::new();

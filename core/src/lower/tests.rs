@@ -242,7 +242,11 @@ fn tables_have_the_columns_that_are_needed() {
             r#"SELECT 1 FROM {vpn} WHERE EXISTS (SELECT 1 FROM (SELECT "age" FROM "local"."users") AS u WHERE age > 1)"#
         ),
     );
-    // What stands for columns without naming them.
+    // What stands for columns without naming them, and what needs them to tell rows apart.
+    check(
+        "SELECT u.age FROM vpn v ASOF JOIN users u ON u.age <= v.id",
+        "SELECT u.age FROM (VPN) AS v INNER JOIN (USERS) AS u ON asof_condition(u.age, v.id, '<=', 45, 58)",
+    );
     check("SELECT u.* FROM users u", "SELECT u.* FROM (USERS) AS u");
     check("SELECT a FROM users AS u (a)", r#"SELECT a FROM (USERS) AS u (a, "age")"#);
     check(

@@ -49,6 +49,7 @@ fn an_incomplete_result_says_which_gaps_nobody_accepted() {
     let gaps = vec![
         known_gap("history", "asked from 2026-01-01, covered from 2026-02-01", false),
         known_gap("capped", "more than 500 rows", true),
+        known_gap("budget", "connection `vpn`: `GET /rows` was not sent", false),
     ];
     let vpn =
         ConnectionReport { connection: "vpn".to_owned(), gaps, ..ConnectionReport::default() };
@@ -61,6 +62,6 @@ fn an_incomplete_result_says_which_gaps_nobody_accepted() {
     });
     assert_eq!(
         report.unwrap().draw(Paint::new(false)),
-        "incomplete: connection `vpn`: asked from 2026-01-01, covered from 2026-02-01 (history); rows may be missing\n"
+        "incomplete: connection `vpn`: asked from 2026-01-01, covered from 2026-02-01 (history); connection `vpn`: `GET /rows` was not sent (budget); rows may be missing\n"
     );
 }
