@@ -14,6 +14,7 @@ use crate::columns::{TableColumn, data_type};
 use crate::connection::Connection;
 use crate::engine::Connections;
 use crate::error::Error;
+use crate::last::{self, LastResult, LastTable};
 use crate::local::LocalTable;
 use crate::lower::{ColumnShape, TableShape, Tables};
 use crate::sessions::{self, SessionsTable};
@@ -75,6 +76,7 @@ impl StatementTable {
 struct Found {
     tables: BTreeMap<(String, String), StatementTable>,
     local: BTreeMap<String, Arc<LocalTable>>,
+    last: Option<Arc<LastResult>>,
     failure: Option<Error>,
 }
 
@@ -149,6 +151,26 @@ impl<'a> StatementTables<'a> {
         Ok(Some(table))
     }
 
+    /// Returns the last result, if that is what the name means.
+    ///
+    /// # Errors
+    /// If not all of it was kept. `Ok(None)` if the name is another one, or no query has run.
+    pub(crate) fn resolve_last(&self, name: &[String]) -> Result<Option<Arc<LastResult>>, Error> {
+        let last =
+            self.context.last.as_ref().filter(|_| matches!(name, [name] if name == last::NAME));
+        let Some(last) = last else { return Ok(None) };
+        last.check_whole()?;
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.last = Some(Arc::clone(last));
+        Ok(Some(Arc::clone(last)))
+    }
+
+    /// Tells whether the last result is the only table that was found.
+    pub(crate) fn is_last_alone(&self) -> bool {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.last.is_some() && found.tables.is_empty() && found.local.is_empty()
+    }
+
     /// Returns what kept a connection from being opened, if one did not open.
     pub(crate) fn take_failure(&self) -> Option<Error> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).failure.take()
@@ -192,6 +214,11 @@ impl<'a> StatementTables<'a> {
             let (schema, name) = table.reference();
             register(&schema, &name, Arc::clone(table) as _)?;
         }
+        if let Some(last) = &found.last {
+            let [schema, name] = LastResult::reference();
+            let table = LastTable::new(Arc::clone(last), Arc::clone(&self.context));
+            register(schema, name, Arc::new(table))?;
+        }
         Ok(catalog)
     }
 }
@@ -203,6 +230,11 @@ impl Tables for StatementTables<'_> {
             found.failure.get_or_insert(error);
             None
         };
+        match self.resolve_last(name) {
+            Ok(Some(last)) => return Some(last.shape()),
+            Ok(None) => {}
+            Err(error) => return fail(error),
+        }
         match self.resolve_local(name) {
             Ok(Some(table)) => return Some(table.shape()),
             Ok(None) => {}
@@ -228,7 +260,7 @@ impl Tables for StatementTables<'_> {
         };
         let reference = vec![name[0].clone(), table_name];
         let time = table.time().map(|time| (time.start, time.end));
-        Some(TableShape { reference, columns, time })
+        Some(TableShape { reference, columns, time, ..TableShape::default() })
     }
 
     fn names(&self) -> Vec<String> {

@@ -157,6 +157,20 @@ pub(crate) fn data_type(column_type: ColumnType) -> DataType {
     }
 }
 
+/// Returns the column type that an Arrow type stands for, if one does.
+pub(crate) fn column_type(of: &DataType) -> Option<ColumnType> {
+    const TYPES: [ColumnType; 7] = [
+        ColumnType::Text,
+        ColumnType::Timestamp,
+        ColumnType::Duration,
+        ColumnType::Int64,
+        ColumnType::Float64,
+        ColumnType::Bool,
+        ColumnType::TextList,
+    ];
+    TYPES.into_iter().find(|known| data_type(*known) == *of)
+}
+
 /// The one type of instants: microseconds, UTC.
 pub(crate) fn timestamp_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))

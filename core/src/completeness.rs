@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
+use chrono::{DateTime, Utc};
 use sessionql_plugin_abi::Reason;
 use sessionql_plugin_abi::message::{Gap, TimeColumns};
 use tokio::sync::Notify;
@@ -54,6 +55,8 @@ pub struct ConnectionReport {
     pub n_retries: u64,
     /// Milliseconds spent waiting for a rate limit or before a retry.
     pub waited_ms: u64,
+    /// When the rows were read, if some of them come from the cache; the oldest of them.
+    pub from_cache: Option<DateTime<Utc>>,
 }
 
 /// A gap, and whether the configuration accepts it.
@@ -117,6 +120,10 @@ struct Entry {
     rows: RowCounts,
     began: Instant,
     elapsed: Option<Duration>,
+    /// Whether its rows are wrong already, whatever stands above it.
+    is_wrong: bool,
+    /// When its rows were read, if an earlier statement read them.
+    as_of: Option<DateTime<Utc>>,
 }
 
 /// Rows of a scan on their way from the plugin to the plan.
@@ -172,8 +179,36 @@ impl Ledger {
             rows: RowCounts::default(),
             began: Instant::now(),
             elapsed: None,
+            is_wrong: false,
+            as_of: None,
         });
         EntryId(entries.len() - 1)
+    }
+
+    /// Writes what is missing of rows that were read by an earlier statement and are read again.
+    pub(crate) fn inherit(&self, scan_id: usize, of: &Completeness) {
+        let said = |report: &&ConnectionReport| {
+            !report.gaps.is_empty() || !report.notes.is_empty() || report.from_cache.is_some()
+        };
+        for report in of.connections.iter().filter(said) {
+            let gaps = report.gaps.iter();
+            let accept: Vec<Reason> =
+                gaps.clone().filter(|gap| gap.is_accepted).map(|gap| gap.gap.reason).collect();
+            let id = self.open(scan_id, &report.connection, &accept, Arc::default());
+            self.close(id, gaps.map(|gap| gap.gap.clone()).collect(), report.notes.clone());
+            self.end(id);
+            if let Some(entry) = lock(&self.entries).get_mut(id.0) {
+                entry.is_wrong = of.off == Some(Off::Wrong);
+                entry.as_of = report.from_cache;
+            }
+        }
+    }
+
+    /// Writes that the rows of a run were read by an earlier statement.
+    pub(crate) fn set_as_of(&self, id: EntryId, as_of: DateTime<Utc>) {
+        if let Some(entry) = lock(&self.entries).get_mut(id.0) {
+            entry.as_of = Some(as_of);
+        }
     }
 
     /// Counts rows.
@@ -310,12 +345,17 @@ impl Ledger {
             report.n_requests += usage.requests;
             report.n_retries += usage.retries;
             report.waited_ms += u64::try_from(usage.waited.as_millis()).unwrap_or(u64::MAX);
+            report.from_cache = match (report.from_cache, entry.as_of) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
             for gap in &entry.gaps {
                 let is_accepted = entry.accept.contains(&gap.reason);
                 if !is_accepted {
                     // A value that is cut may be shown, not only a row be missing.
                     let is_wrong = not_monotone.contains(&entry.scan_id)
                         || gap.reason == Reason::Clamped
+                        || entry.is_wrong
                         || off == Some(Off::Wrong);
                     off = Some(if is_wrong { Off::Wrong } else { Off::Missing });
                 }

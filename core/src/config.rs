@@ -145,7 +145,16 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        Self::parse_beside(text, &[])
+    }
+
+    /// Parses a configuration in a document that has other keys too, which are not looked at.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse_beside(text: &str, other_keys: &[&str]) -> Result<Self, ConfigError> {
         let mut reader = Reader::parse(text)?;
+        reader.leave_out(other_keys);
         let mut config = Self::default();
         if let Some(mut settings) = reader.take_table("settings")? {
             config.settings = Settings::read(&mut settings)?;
@@ -168,12 +177,13 @@ impl Config {
             }
             config.tables.insert(name, table);
         }
-        reader.finish("the configuration", &["connections", "tables", "settings"])?;
+        let own = ["connections", "tables", "settings"];
+        reader.finish("the configuration", &[own.as_slice(), other_keys].concat())?;
         Ok(config)
     }
 
     /// Makes relative paths those of a directory.
-    fn resolve_paths(&mut self, directory: &Path) {
+    pub fn resolve_paths(&mut self, directory: &Path) {
         for table in self.tables.values_mut() {
             table.path = directory.join(&table.path);
         }

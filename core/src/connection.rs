@@ -5,15 +5,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use arrow::array::RecordBatch;
 use secrecy::{ExposeSecret as _, SecretString};
 use sessionql_plugin_abi::message::{
-    Auth, ConnectionOption, Io, Manifest, OptionType, Pattern, Table,
+    Auth, ConnectionOption, Io, Manifest, OptionType, Pattern, Plan, Rate, Request, Table,
 };
 use sessionql_plugin_abi::{Reason, WireError};
 
 use crate::config::{ConnectionConfig, OptionSource, OptionValue, Secrets};
 use crate::error::{ConfigError, Error, did_you_mean, nearest};
-use crate::http::{Client, Credentials, HttpOptions};
+use crate::fixture::{Fixture, RowFault};
+use crate::http::{Client, ClientState, Credentials, HttpOptions};
 use crate::plugin::{ManagedConnection, ManagedPlugin};
 
 /// What a plugin may learn of a connection, at most.
@@ -38,6 +40,8 @@ pub struct Connection {
     /// Whether it was told that certificates are not checked.
     has_warned: AtomicBool,
     learned: Mutex<serde_json::Value>,
+    /// The rows of tests, which the plugin is then never asked for.
+    fixture: Option<Fixture>,
 }
 
 impl Connection {
@@ -45,13 +49,18 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::Config`] for wrong options, [`Error::Plugin`] if the plugin broke the contract.
-    pub fn open(
+    pub(crate) fn open(
         config: &ConnectionConfig,
         plugin: Arc<ManagedPlugin>,
         secrets: &Secrets,
         allows_inline_secrets: bool,
+        fixture: Option<Fixture>,
     ) -> Result<Self, Error> {
-        let manifest = plugin.manifest.clone();
+        let mut manifest = plugin.manifest.clone();
+        if fixture.is_some() {
+            // Where no request is sent, nothing must say where to and with which credentials.
+            manifest.options.iter_mut().for_each(|option| option.required = false);
+        }
         let options = options_for_plugin(config, &manifest, secrets, allows_inline_secrets)?;
         let (managed, connected) =
             ManagedConnection::open(plugin, &options).map_err(|error| match error.code {
@@ -74,7 +83,62 @@ impl Connection {
             client: OnceLock::new(),
             has_warned: AtomicBool::new(false),
             learned: Mutex::new(serde_json::Value::Null),
+            fixture,
         })
+    }
+
+    /// Returns who does the input and output: nobody is asked for rows that are given.
+    pub(crate) fn io(&self) -> Io {
+        if self.fixture.is_some() { Io::Own } else { self.managed.plugin().manifest.io }
+    }
+
+    /// Tells whether this connection's requests are sent by [`Connection::client`].
+    pub fn has_client(&self) -> bool {
+        self.io() == Io::Host
+    }
+
+    /// Asks how a request would be answered. Given rows are all filtered here.
+    ///
+    /// # Errors
+    /// What the plugin says, or that it broke the contract.
+    pub fn plan(&self, request: &Request) -> Result<Plan, WireError> {
+        match self.fixture {
+            Some(_) => Ok(Plan { slices: vec![serde_json::Value::Null], ..Plan::default() }),
+            None => self.managed.plan(request),
+        }
+    }
+
+    /// Gives the rows of a table, the main one if none is named: objects of JSON, one a line. Times
+    /// without offset are in `zone`.
+    ///
+    /// # Errors
+    /// What is wrong with the rows, or that the connection asks its provider.
+    pub fn give_rows(
+        &self,
+        table: Option<&str>,
+        rows: &str,
+        zone: chrono_tz::Tz,
+    ) -> Result<(), RowFault> {
+        let name = &self.config.name;
+        let Some(fixture) = &self.fixture else {
+            return Err(RowFault::new(format!("connection `{name}` asks its provider")));
+        };
+        let found = match table {
+            None => self.main_table(),
+            Some(table) => self.tables.iter().find(|known| known.name == table),
+        };
+        let found = found.ok_or_else(|| {
+            let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
+            let hint = format!("its tables are `{}`", names.join("`, `"));
+            let what = table.map_or("main table".to_owned(), |table| format!("table `{table}`"));
+            RowFault::new(format!("connection `{name}` has no {what}")).with_hint(hint)
+        })?;
+        fixture.give(found, rows, zone)
+    }
+
+    /// Returns the rows that are given in place of the plugin's, if this connection has such.
+    pub(crate) fn given_rows(&self, request: &Request) -> Option<Result<RecordBatch, WireError>> {
+        self.fixture.as_ref().map(|fixture| fixture.rows(request, &self.tables))
     }
 
     /// Returns the table that the connection's bare name means: the main one, or the only one.
@@ -131,6 +195,29 @@ impl Connection {
     pub fn notes(&self) -> Vec<String> {
         let of_client = self.client.get().map(|(_, notes)| notes.as_slice()).unwrap_or_default();
         self.notes.iter().chain(of_client).cloned().collect()
+    }
+
+    /// Returns how requests are authenticated, in a word.
+    pub fn auth_word(&self) -> &'static str {
+        match self.auth {
+            Auth::None => "none",
+            Auth::Basic { .. } => "basic",
+            Auth::Bearer { .. } => "bearer",
+            Auth::Header { .. } => "header",
+            Auth::OAuth2ClientCredentials { .. } => "oauth2",
+        }
+    }
+
+    /// Returns what the client knows, if a scan was planned yet. Sends nothing.
+    pub fn client_state(&self) -> Option<ClientState> {
+        self.client.get().map(|(client, _)| client.state())
+    }
+
+    /// Returns the lowest rate that the plugin's requests are published with.
+    pub(crate) fn published_rate(&self) -> Option<Rate> {
+        let per_ms =
+            |rate: &Rate| u128::from(rate.refill) * 1_000_000 / u128::from(rate.per_ms.max(1));
+        self.patterns.iter().filter_map(|pattern| pattern.rate).min_by_key(per_ms)
     }
 
     /// Returns the warning that certificates are not checked, the first time that it is asked for.

@@ -1,4 +1,8 @@
-//! Makes text from outside safe to show: control and bidirectional characters become escapes.
+//! Text for people: what comes from outside made safe to show, numbers, sizes, names of columns.
+
+use std::collections::HashSet;
+
+use arrow::datatypes::Schema;
 
 /// Returns `text` with every character that could move a terminal's cursor, change its state or
 /// reorder what is read replaced by its escape, such as `\u{1b}`.
@@ -29,6 +33,27 @@ pub fn size(bytes: usize) -> String {
         }
         Some((unit, factor)) => format!("{:.1} {unit}", bytes as f64 / factor as f64),
     }
+}
+
+/// Returns the names of columns, of which a repeated one gets a number: `a`, `a_2`, `a_3`.
+pub fn unique_names(schema: &Schema) -> Vec<String> {
+    let given: HashSet<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let mut used: HashSet<String> = HashSet::new();
+    let mut names = Vec::new();
+    for field in schema.fields() {
+        let mut name = field.name().clone();
+        for number in 2.. {
+            if used.insert(name.clone()) {
+                break;
+            }
+            name = format!("{}_{number}", field.name());
+            while given.contains(name.as_str()) && !used.contains(&name) {
+                name.push('_');
+            }
+        }
+        names.push(name);
+    }
+    names
 }
 
 /// Tells whether a character is a control or changes the direction of text.

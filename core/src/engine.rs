@@ -3,11 +3,12 @@
 //! own, which have the stack that the deepest accepted query needs.
 
 mod blame;
+pub(crate) mod completing;
 mod connections;
 mod constants;
 mod culprit;
 mod explained;
-mod listing;
+pub(crate) mod listing;
 mod outcome;
 mod phrases;
 mod plan;
@@ -27,14 +28,19 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use sessionql_grammar::ast::{Expr, Query, ShowKind, Statement, StatementKind};
 use tokio::runtime::Runtime;
 
+use crate::cache::{Cache, CacheSize, CacheUse};
 use crate::catalog::StatementTables;
+use crate::complete::LocalColumns;
 use crate::config::{Config, Secrets};
 use crate::error::Error;
+use crate::functions::{self, Function};
 use crate::http::RequestBudget;
+use crate::last::LastResult;
 use crate::lookup::KeyLimits;
 use crate::parameters::{self, Moment, Parameters};
 use crate::plugin::PluginPath;
 use crate::statement::StatementContext;
+pub use completing::Completer;
 pub use connections::Connections;
 pub use outcome::{Outcome, Warning};
 pub use settings::RunSettings;
@@ -55,6 +61,9 @@ pub struct EngineOptions {
     pub keys: KeyLimits,
     /// How many threads a query may use; as many as the machine has if not given.
     pub threads: Option<usize>,
+    /// Whether connections have the rows that [`crate::fixture`] gives them, and none else: no
+    /// provider is asked then.
+    pub reads_fixtures: bool,
 }
 
 impl Default for EngineOptions {
@@ -65,6 +74,7 @@ impl Default for EngineOptions {
             clock: Arc::new(Utc::now),
             keys: KeyLimits::default(),
             threads: None,
+            reads_fixtures: false,
         }
     }
 }
@@ -105,6 +115,10 @@ struct Shared {
     state: SessionState,
     /// The same with the rules of the zone that was asked for last.
     zoned: Mutex<Option<(Tz, SessionState)>>,
+    last: Mutex<Option<Arc<LastResult>>>,
+    cache: Arc<Cache>,
+    usual_cache_ttl: Duration,
+    local_columns: LocalColumns,
 }
 
 impl Engine {
@@ -126,6 +140,7 @@ impl Engine {
             .build_arc()
             .map_err(|error| internal(error.to_string()))?;
         let settings = Mutex::new(RunSettings::new(&config.settings));
+        let usual_cache_ttl = config.settings.cache_ttl;
         let state = plan::base_state(environment, &options);
         let connections = Arc::new(Connections::new(config, &options));
         let shared = Shared {
@@ -135,6 +150,10 @@ impl Engine {
             memory_limit_bytes,
             state,
             zoned: Mutex::new(None),
+            last: Mutex::default(),
+            cache: Arc::default(),
+            usual_cache_ttl,
+            local_columns: LocalColumns::default(),
         };
         Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })
     }
@@ -198,9 +217,39 @@ impl Engine {
         self.shared.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps a result: the table `_` means it from now on.
+    pub fn set_last(&self, last: LastResult) {
+        *self.shared.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(last));
+    }
+
+    /// Returns the result that `_` means, if there is one.
+    pub fn last(&self) -> Option<Arc<LastResult>> {
+        self.shared.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Returns the connections.
     pub fn connections(&self) -> &Connections {
         &self.shared.connections
+    }
+
+    /// Forgets the answers that are kept. They are kept only while a setting says for how long.
+    pub fn clear_cache(&self) {
+        self.shared.cache.clear();
+    }
+
+    /// Returns what is kept of answers.
+    pub fn cache_size(&self) -> CacheSize {
+        self.shared.cache.size()
+    }
+
+    /// Returns how long the configuration lets a prompt keep answers.
+    pub fn usual_cache_ttl(&self) -> Duration {
+        self.shared.usual_cache_ttl
+    }
+
+    /// Returns the functions that a query can call, by name.
+    pub fn functions(&self) -> Vec<Function> {
+        functions::listed(&self.shared.state)
     }
 
     /// Returns what the clock shows.
@@ -269,9 +318,11 @@ impl Engine {
             let prepared = plan::prepare(&shared, &context, &text, &query, constants).await?;
             let limit_bytes = shared.memory_limit_bytes;
             match purpose {
-                Purpose::Rows => outcome::run(prepared, &context, timeout, limit_bytes),
+                Purpose::Rows => Ok(outcome::of_query(prepared, &context, timeout, limit_bytes)),
                 Purpose::Explanation => Ok(explained::explain(prepared, &context)),
-                Purpose::Analysis => explained::analyze(prepared, &context, timeout, limit_bytes),
+                Purpose::Analysis => {
+                    Ok(explained::analyze(prepared, &context, timeout, limit_bytes))
+                }
             }
         };
         let outcome = match AbortOnDrop(self.runtime()?.spawn(on_big_stack)).await {
@@ -289,7 +340,7 @@ impl Engine {
             ShowKind::Connections => listing::connections(&self.shared.connections),
             ShowKind::Plugins => listing::plugins(&self.shared.connections),
             ShowKind::Tables => listing::tables(&self.shared.connections),
-            ShowKind::Functions => listing::functions(&self.shared.state),
+            ShowKind::Functions => listing::functions(&self.functions()),
             ShowKind::Parameters => listing::parameters(Vec::new()),
             ShowKind::Setting(name) => {
                 let value = self.settings().get(name)?;
@@ -304,6 +355,9 @@ impl Engine {
         let now = options.now.unwrap_or(clock).trunc_subsecs(6);
         let mut context = StatementContext::new(now, clock, self.runtime()?.handle().clone());
         context.pushes_filters = self.settings().pushdown;
+        context.last = self.last();
+        let cache_ttl = self.settings().cache_ttl.filter(|_| context.pushes_filters);
+        context.cache = cache_ttl.map(|ttl| CacheUse::new(&self.shared.cache, ttl));
         context.deadline = options.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
         context.budget = options.max_requests.map(|limit| Arc::new(RequestBudget::new(limit)));
         Ok(context)

@@ -3,6 +3,7 @@
 //! the program prints as text or as JSON. Reads the plan as it is: a node that is not known here is
 //! shown by its name, so that no plan is without an explanation.
 
+mod cost;
 mod sql;
 mod step;
 mod text;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::SubsecRound as _;
 use chrono_tz::Tz;
 use datafusion::physical_plan::ExecutionPlan;
 pub use sessionql_plugin_abi::message::Verdict;
@@ -20,8 +22,11 @@ use crate::completeness::{Completeness, Ledger, ScanRun};
 use crate::connection::Connection;
 use crate::http::{FinishedRequest, Preview, Usage};
 use crate::lookup::Lookup;
+use crate::pushdown::value::format_instant;
 use crate::scan::{Keys, ScanExec, ScanPlan, Share};
 use crate::statement::{StatementContext, UnreadTable};
+pub use cost::{Estimate, ScanCost};
+pub(crate) use cost::{estimate, scan_costs};
 use sql::Writer;
 
 /// Why the host sends nothing for some plugins.
@@ -202,12 +207,7 @@ pub(crate) fn analyze(
 }
 
 fn add_run(cost: &mut ConnectionCost, run: &ScanRun) {
-    cost.usage.requests += run.usage.requests;
-    cost.usage.token_requests += run.usage.token_requests;
-    cost.usage.retries += run.usage.retries;
-    cost.usage.answers += run.usage.answers;
-    cost.usage.bytes += run.usage.bytes;
-    cost.usage.waited += run.usage.waited;
+    cost.usage.add(&run.usage);
     cost.n_rows_in += run.rows.n_emitted;
     cost.n_duplicates += run.rows.n_emitted - run.rows.n_new;
     cost.n_rows_out += run.rows.n_out;
@@ -283,7 +283,10 @@ fn explain_scan(scan: &ScanExec, writer: &Writer) -> ScanExplanation {
         connection: plan.connection.config.name.clone(),
         table: plan.request.table.clone(),
         requests: plan.previews.iter().map(preview).collect(),
-        n_requests: if plan.slices.is_empty() { Some(0) } else { plan.estimate.requests },
+        n_requests: match plan.slices.is_empty() || plan.cached.is_some() {
+            true => Some(0),
+            false => plan.estimate.requests,
+        },
         n_rows: plan.estimate.rows,
         no_requests: no_requests(plan),
         filters,
@@ -332,6 +335,10 @@ fn reads_by_itself(plan: &ScanPlan) -> bool {
 
 /// Returns why a scan sends no request through the host, if it sends none.
 fn no_requests(plan: &ScanPlan) -> Option<String> {
+    if let Some(entry) = &plan.cached {
+        let read_at = format_instant(entry.read_at.trunc_subsecs(0));
+        return Some(format!("its rows are in the cache, as of {read_at}"));
+    }
     if plan.slices.is_empty() {
         return Some(match plan.gaps.first() {
             Some(_) => "what is asked for lies where the provider has nothing".to_owned(),

@@ -11,6 +11,7 @@ mod integers;
 mod ip;
 mod is_one_of;
 mod lifetimes;
+mod listed;
 mod maybe_missing;
 mod md5;
 mod network;
@@ -32,6 +33,8 @@ pub(crate) use is_one_of::{IsOneOf, is_one_of};
 pub(crate) use lifetimes::{
     LIFETIME_CONTAINS, LIFETIMES_OVERLAP, OVERLAP, OVERLAP_END, OVERLAP_START, is_of_lifetimes,
 };
+pub use listed::Function;
+pub(crate) use listed::listed;
 pub(crate) use maybe_missing::maybe_missing;
 pub(crate) use network::Network;
 pub(crate) use only_one::ONLY_ONE;

@@ -3,6 +3,7 @@
 //! they cover. [`Engine::execute`] is the way in; `engine.rs` tells the story from text to rows.
 //! Prints nothing, reads no environment variable and no home directory.
 
+pub mod complete;
 pub mod completeness;
 pub mod config;
 pub mod display;
@@ -10,14 +11,17 @@ pub mod duration;
 pub mod engine;
 pub mod error;
 pub mod explain;
+pub mod fixture;
 pub mod http;
 pub mod instant;
+pub mod last;
 pub mod lower;
 pub mod parameters;
 pub mod plugin;
 
 mod asof;
 mod bind_join;
+mod cache;
 mod catalog;
 mod columns;
 mod connection;
@@ -31,9 +35,12 @@ mod sessions;
 mod statement;
 mod table;
 
-pub use engine::{Engine, EngineOptions, ExecuteOptions, Outcome, Warning};
+pub use cache::CacheSize;
+pub use complete::{Candidate, CandidateKind, Completion};
+pub use engine::{Completer, Engine, EngineOptions, ExecuteOptions, Outcome, Warning};
 pub use error::Error;
 pub use explain::Explanation;
+pub use functions::Function;
 pub use lookup::KeyLimits;
 pub use parameters::Parameters;
 pub use sessionql_plugin_abi::Reason;

@@ -4,12 +4,12 @@
 //! so that nothing surprises once requests are sent; then, in batches, for its rows.
 //! Sends no request, knows no plugin, and is no part of completeness.
 
-mod cell;
+pub(crate) mod cell;
 mod csv;
 mod exec;
-mod jsonl;
+pub(crate) mod jsonl;
 mod parquet;
-mod rows;
+pub(crate) mod rows;
 mod survey;
 
 use std::fmt;
@@ -155,7 +155,7 @@ impl LocalTable {
         let (schema, name) = self.reference();
         let time = self.file.config.time.clone().map(|time| (time.start, time.end));
         let columns = self.columns.iter().map(shape).collect();
-        TableShape { reference: vec![schema, name], columns, time }
+        TableShape { reference: vec![schema, name], columns, time, ..TableShape::default() }
     }
 }
 

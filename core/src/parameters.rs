@@ -47,6 +47,11 @@ impl Parameters {
         Ok(())
     }
 
+    /// Takes a value away. Returns whether there was one.
+    pub fn forget(&mut self, name: &str) -> bool {
+        self.given.remove(&name.to_lowercase()).is_some()
+    }
+
     /// Returns the names that are given, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.given.keys().map(String::as_str)

@@ -3,6 +3,7 @@
 //! and cancellable. A scan runs on a blocking thread and calls the plugin once for each slice; it
 //! tells the plugin to stop as soon as enough rows have passed, before the next request is sent.
 
+mod cached;
 mod deduplicate;
 mod run;
 mod shared;
@@ -30,6 +31,7 @@ use datafusion::physical_plan::{
 use futures::stream;
 use sessionql_plugin_abi::message::{Estimate, Gap, HttpRequest, Request, TimeColumns, Verdict};
 
+use crate::cache::Entry;
 use crate::connection::Connection;
 use crate::http::{Client, Sensitive};
 use crate::lookup::Lookup;
@@ -82,6 +84,10 @@ pub(crate) struct ScanPlan {
     pub previews: Vec<HttpRequest>,
     /// What the plugin expects the scan to cost, for EXPLAIN.
     pub estimate: Estimate,
+    /// Where the rows are that an earlier scan read, if they need not be read again.
+    pub cached: Option<Arc<Entry>>,
+    /// Whether the rows may answer later scans.
+    pub is_recorded: bool,
     /// What is compared with sensitive columns: nothing that is said of the scan shows it.
     pub sensitive: Sensitive,
     /// The statement.
@@ -255,6 +261,9 @@ impl DisplayAs for ScanExec {
         if let Some(fetch) = self.fetch {
             write!(formatter, " fetch={fetch}")?;
         }
+        if let Some(entry) = &self.plan.cached {
+            write!(formatter, " cached={}", entry.read_at)?;
+        }
         match &self.keys {
             Keys::NotNeeded | Keys::Open { reason: None, .. } => {}
             Keys::Open { reason: Some(reason), .. } => write!(formatter, " no keys: {reason}")?,
@@ -324,6 +333,9 @@ impl ExecutionPlan for ScanExec {
                 // A second run has no part in the shared rows, but in what is said of them.
                 let (id, gap_note) = (self.id(), self.gap_note());
                 let plan = Arc::new(ScanPlan { id, gap_note, ..self.plan.as_ref().clone() });
+                if let Some(entry) = &plan.cached {
+                    return cached::stream(&plan, entry, self.fetch, self.schema());
+                }
                 Ok(run::stream(plan, Wanted::ByOne(self.fetch), self.schema(), &context))
             }
             Keys::Bound { lookup, keys: Some(keys) } => self.rows_of_keys(lookup, keys, context),

@@ -9,10 +9,12 @@ use datafusion::logical_expr::Expr;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use crate::cache::CacheUse;
 use crate::completeness::Ledger;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::http::RequestBudget;
+use crate::last::LastResult;
 
 /// A statement while it is planned and run.
 #[derive(Debug)]
@@ -33,6 +35,10 @@ pub(crate) struct StatementContext {
     pub deadline: Option<tokio::time::Instant>,
     /// How many data requests may be sent.
     pub budget: Option<Arc<RequestBudget>>,
+    /// The cache, if answers may come from it.
+    pub cache: Option<CacheUse>,
+    /// The result that the table `_` means.
+    pub last: Option<Arc<LastResult>>,
     /// The engine's runtime.
     pub runtime: Handle,
     /// What went wrong while planning a scan; planning itself can only say that something did.
@@ -73,6 +79,8 @@ impl StatementContext {
             cancel: CancellationToken::new(),
             deadline: None,
             budget: None,
+            cache: None,
+            last: None,
             runtime,
             planning_failure: Mutex::new(None),
             is_only_explained: false,

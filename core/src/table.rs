@@ -3,6 +3,7 @@
 //! it asks the plugin once how it would answer, and keeps for itself what the plugin does not
 //! decide exactly.
 
+mod cached;
 mod keyed;
 mod told;
 
@@ -122,6 +123,15 @@ impl ProviderTable {
         let pushable = if self.context.pushes_filters { pushable } else { Pushable::default() };
         let negotiated = self.negotiate(filters, &pushable, projection, limit)?;
         let props = session.execution_props();
+        if let Some(entry) = self.cached(filters, &pushable, projection, &negotiated) {
+            return self.plan_cached(
+                entry,
+                (filters, &pushable, projection),
+                negotiated,
+                limit,
+                props,
+            );
+        }
         let keys = match limit {
             None if self.context.pushes_filters && !self.is_asked_by_key(&negotiated) => {
                 self.keys(filters, projection, props)
@@ -131,7 +141,9 @@ impl ProviderTable {
         let id = self.context.next_scan_id();
         let mut told = self.filter_plans(filters, &pushable, &negotiated.plan);
         told.extend(decided.into_iter().map(told::decided));
+        let is_recorded = self.context.cache.is_some() && negotiated.request.limit.is_none();
         let plan = self.scan_plan(id, props, told, projection, negotiated)?;
+        let plan = ScanPlan { is_recorded, ..plan };
         Ok(Arc::new(ScanExec::try_new(Arc::new(plan), limit)?.with_keys(keys)))
     }
 
@@ -166,7 +178,7 @@ impl ProviderTable {
         let mut may_hint = limit.is_some();
         loop {
             let request = self.request(&used, pushable, hint);
-            let plan = self.connection.managed.plan(&request).map_err(|error| {
+            let plan = self.connection.plan(&request).map_err(|error| {
                 PlanError::Plugin(self.without_secrets(error, filters, &request))
             })?;
             let residual = residual(filters.len(), pushable, &plan);
@@ -283,7 +295,7 @@ impl ProviderTable {
             false => Vec::new(),
         };
         let mut failure = None;
-        let client = match self.connection.managed.plugin().manifest.io {
+        let client = match self.connection.io() {
             Io::Host => match self.connection.client() {
                 Ok(client) => Some(client.clone()),
                 Err(error) if self.context.is_only_explained => {
@@ -320,6 +332,8 @@ impl ProviderTable {
             filters,
             previews: plan.previews,
             estimate: plan.estimate,
+            cached: None,
+            is_recorded: false,
             sensitive,
             context: Arc::clone(&self.context),
         })
@@ -341,7 +355,7 @@ impl ProviderTable {
     fn without_secrets(&self, error: WireError, filters: &[Expr], request: &Request) -> WireError {
         let texts = filters.iter().flat_map(|filter| self.sensitive_texts(filter));
         let sensitive = Sensitive::new(&self.table, &request.filters, texts);
-        let io = self.connection.managed.plugin().manifest.io;
+        let io = self.connection.io();
         // Without its secrets there is no client, and nothing that it could hide.
         let client = (io == Io::Host).then(|| self.connection.client().ok()).flatten();
         let hide = |text: &String| match client {

@@ -8,6 +8,9 @@ use crate::error::{ParseError, ParseErrorKind};
 use crate::parse::statements;
 use crate::scan::{Scanner, Token, TokenKind};
 
+/// What a line begins with, behind the dashes, that goes on with the description above it.
+const CONTINUATION: &str = "   ";
+
 /// What the comment at the beginning of a text says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Header {
@@ -50,7 +53,8 @@ impl Header {
     }
 }
 
-/// Returns the header of a text; blank lines and comments without a key do not end it.
+/// Returns the header of a text; blank lines and comments without a key do not end it. A description
+/// goes on in lines that are indented by three blanks or more.
 ///
 /// # Errors
 ///
@@ -58,9 +62,11 @@ impl Header {
 pub fn header(text: &str) -> Result<Header, ParseError> {
     let mut header = Header::default();
     let mut at = 0;
+    let mut is_description = false;
     for line in text.split_inclusive('\n') {
         let start = at;
         at += line.len();
+        let follows_description = std::mem::take(&mut is_description);
         let content = line.trim_start_matches([' ', '\t', '\r', '\n', '\u{feff}']);
         let Some(comment) = content.strip_prefix("--") else {
             if content.is_empty() {
@@ -68,6 +74,17 @@ pub fn header(text: &str) -> Result<Header, ParseError> {
             }
             break;
         };
+        if follows_description
+            && comment.starts_with(CONTINUATION)
+            && !comment.trim().is_empty()
+            && let Some(description) = header.entries.last_mut()
+        {
+            let more = comment.trim();
+            description.value = format!("{} {more}", description.value).trim_start().to_owned();
+            description.span.end = start + line.trim_end().len();
+            is_description = true;
+            continue;
+        }
         let Some((key, value)) = comment.split_once(':') else { continue };
         let (key, trimmed) = (key.trim(), value.trim_start());
         let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -93,6 +110,7 @@ pub fn header(text: &str) -> Result<Header, ParseError> {
                 }
                 header.parameters.push(declaration);
             }
+            "description" => is_description = true,
             _ => {}
         }
         header.entries.push(entry);
@@ -221,6 +239,17 @@ mod tests {
         assert_eq!(entries, expected);
         assert_eq!(header.get("name"), Some("late"));
         assert_eq!(header.entries[1].span.of(text), "late");
+    }
+
+    #[test]
+    fn a_description_goes_on_in_indented_lines() {
+        let text = "-- description: one\n--     two: three\n--    four\n-- name: n\n--    x: y\n";
+        let header = header(text).unwrap();
+        let entries: Vec<_> =
+            header.entries.iter().map(|entry| (entry.key.as_str(), entry.value.as_str())).collect();
+        let expected = [("description", "one two: three four"), ("name", "n"), ("x", "y")];
+        assert_eq!(entries, expected);
+        assert_eq!(header.entries[0].span.of(text), "one\n--     two: three\n--    four");
     }
 
     #[test]

@@ -29,6 +29,6 @@ pub use error::{ParseError, ParseErrorKind};
 pub use format::{format, print};
 pub use header::{Header, HeaderEntry, ParameterDeclaration, header};
 pub use lint::{Finding, LINTS, Surroundings, allowed_lints, lint};
-pub use parse::parse;
+pub use parse::{MARKER, Paint, Place, Typed, paint, parse, place, written_name};
 pub use position::{Span, line_col};
 pub use scan::{MAX_LINKS, MAX_LIST_ITEMS, MAX_NESTING, MAX_TEXT_BYTES};

@@ -18,10 +18,12 @@ use crate::scan::{MAX_LINKS, MAX_LIST_ITEMS, MAX_NESTING, Token, TokenKind};
 
 mod call;
 mod codes;
+mod expect;
 mod explain;
 mod expr;
 mod foreign;
 mod literal;
+mod paint;
 mod primary;
 mod query;
 mod select;
@@ -37,7 +39,9 @@ mod grammar {
 }
 
 use codes::{CODE_BYTES, codes};
+pub use expect::{MARKER, Place, Typed, place, written_name};
 use grammar::{Grammar, Rule};
+pub use paint::{Paint, paint};
 
 type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 type Result<T> = std::result::Result<T, ParseError>;

@@ -10,11 +10,13 @@ use sessionql_grammar::ast::Statement;
 
 use crate::cli::Arguments;
 use crate::exit::Exit;
+use crate::expect::Expectation;
 use crate::output::Output;
 use crate::render::{Summary, Told};
 use crate::report::{Kind, Report};
-use crate::run::{Runner, Trouble, incomplete};
-use crate::script::Script;
+use crate::run::{RunOptions, Runner, Trouble, incomplete};
+use crate::script::{ParsedScript, Script};
+use crate::summary::FileSummary;
 use crate::usage::Refusal;
 
 /// How much of a held result is kept in memory; more is kept in an unnamed file.
@@ -26,17 +28,25 @@ const MAX_HELD_BYTES: usize = 8 << 20;
 /// If the file of `--output` cannot be opened; nothing has run then.
 pub(crate) fn run(
     runner: &Runner,
-    scripts: &[(Script, Vec<Statement>)],
+    scripts: &[ParsedScript],
     arguments: &Arguments,
 ) -> Result<Exit, Refusal> {
-    if let Some(exit) = check_parameters(runner, scripts) {
+    let mut summaries: Vec<FileSummary> = scripts
+        .iter()
+        .map(|parsed| FileSummary::new(parsed.script.name.clone(), &parsed.saved))
+        .collect();
+    if let Some(exit) = check_parameters(runner, scripts, &mut summaries) {
+        if arguments.summary {
+            summaries.iter().for_each(FileSummary::tell);
+        }
         return Ok(exit);
     }
     let mut output = match &arguments.output {
         Some(file) => Output::file(file).map_err(|refusal| refusal.of_option("--output"))?,
         None => Output::stdout(),
     };
-    let exit = run_statements(runner, scripts, arguments, &mut output);
+    let mut run = Run { runner, arguments, output: &mut output, follows_output: false };
+    let exit = run.files(scripts, &mut summaries);
     Ok(match output.finish(exit).map_err(Trouble::from) {
         Ok(()) => exit,
         Err(trouble) if trouble.is_closed_pipe() => exit,
@@ -45,14 +55,20 @@ pub(crate) fn run(
 }
 
 /// Tells everything that is wrong with the parameters of all scripts, before the first statement runs.
-fn check_parameters(runner: &Runner, scripts: &[(Script, Vec<Statement>)]) -> Option<Exit> {
+fn check_parameters(
+    runner: &Runner,
+    scripts: &[ParsedScript],
+    summaries: &mut [FileSummary],
+) -> Option<Exit> {
     let options = runner.options();
     let mut known = Some(BTreeSet::new());
     let mut reports = Vec::new();
-    for (script, statements) in scripts {
+    for (parsed, summary) in scripts.iter().zip(summaries.iter_mut()) {
+        let ParsedScript { script, statements, .. } = parsed;
         match runner.engine().check_parameters(&script.text, statements, &options) {
             Ok(names) => known = known.map(|known| &known | &names),
             Err(error) => {
+                summary.fail(Exit::Input, error.to_string());
                 reports.extend(Report::errors(&error, Some(script)));
                 // The names are known whatever is wrong with the values, but not if it is the
                 // declarations that are wrong.
@@ -66,6 +82,11 @@ fn check_parameters(runner: &Runner, scripts: &[(Script, Vec<Statement>)]) -> Op
     }
     let unknown = known.map(|known| parameters::unknown(&options.parameters, &known));
     let unknown = unknown.unwrap_or_default();
+    if reports.is_empty()
+        && let Some(problem) = unknown.first()
+    {
+        summaries.iter_mut().for_each(|summary| summary.fail(Exit::Input, problem.to_string()));
+    }
     reports.extend(unknown.iter().map(|problem| Report::problem(problem, None)));
     for report in &reports {
         runner.reporter().show(report);
@@ -73,73 +94,134 @@ fn check_parameters(runner: &Runner, scripts: &[(Script, Vec<Statement>)]) -> Op
     (!reports.is_empty()).then_some(Exit::Input)
 }
 
-fn run_statements(
-    runner: &Runner,
-    scripts: &[(Script, Vec<Statement>)],
-    arguments: &Arguments,
-    output: &mut Output,
-) -> Exit {
-    let mut worst = Exit::Success;
-    let mut follows_output = false;
-    for (script, statements) in scripts {
+/// How a file ended.
+enum Ended {
+    /// So; the next one runs.
+    Well(Exit),
+    /// So; nothing runs after it.
+    Last(Exit),
+}
+
+/// A run over all files.
+struct Run<'a> {
+    runner: &'a Runner,
+    arguments: &'a Arguments,
+    output: &'a mut Output,
+    follows_output: bool,
+}
+
+impl Run<'_> {
+    /// Runs files until one fails, and tells of each.
+    fn files(&mut self, scripts: &[ParsedScript], summaries: &mut [FileSummary]) -> Exit {
+        let mut worst = Exit::Success;
+        let mut goes_on = true;
+        for (parsed, summary) in scripts.iter().zip(summaries) {
+            if goes_on {
+                summary.begin();
+                let ended = self.file(parsed, summary);
+                summary.cost(self.runner.take_usage());
+                goes_on = matches!(ended, Ended::Well(_));
+                let (Ended::Well(exit) | Ended::Last(exit)) = ended;
+                worst = worst.max(exit);
+            }
+            if self.arguments.summary {
+                summary.tell();
+            }
+        }
+        worst
+    }
+
+    /// Runs the statements of a file until one fails.
+    fn file(&mut self, parsed: &ParsedScript, summary: &mut FileSummary) -> Ended {
+        let ParsedScript { script, statements, saved } = parsed;
+        let expectation = self.arguments.expect.as_ref().or(saved.expectation.as_ref());
+        let mut worst = Exit::Success;
         for statement in statements {
-            let ran = if arguments.require_complete {
-                run_held(runner, script, statement, follows_output, output)
+            let ran = if self.arguments.require_complete {
+                self.held(script, statement)
             } else {
-                runner.run(script, statement, follows_output, output)
+                self.runner.run(script, statement, self.options(), None, self.output)
             };
             match ran {
                 Ok(None) => {}
-                Ok(Some(summary)) => {
-                    let exit = judge(runner, &summary, arguments);
-                    follows_output |= exit != Exit::Incomplete || !arguments.require_complete;
+                Ok(Some(result)) => {
+                    let exit = self.judge(&result, expectation, summary);
+                    self.follows_output |=
+                        exit != Exit::Incomplete || !self.arguments.require_complete;
+                    summary.add(&result, exit);
                     worst = worst.max(exit);
                 }
-                Err(trouble) if trouble.is_closed_pipe() => return worst,
-                Err(trouble) => return worst.max(runner.report(&trouble, script)),
+                Err(trouble) if trouble.is_closed_pipe() => return Ended::Last(worst),
+                Err(trouble) => {
+                    let exit = self.runner.report(&trouble, script);
+                    summary.fail(exit, trouble.to_string());
+                    return Ended::Last(worst.max(exit));
+                }
             }
         }
+        Ended::Well(worst)
     }
-    worst
-}
 
-/// Runs a statement and prints its rows only if they are complete.
-fn run_held(
-    runner: &Runner,
-    script: &Script,
-    statement: &Statement,
-    follows_output: bool,
-    output: &mut Output,
-) -> Result<Option<Summary>, Trouble> {
-    let mut held = tempfile::spooled_tempfile(MAX_HELD_BYTES);
-    let summary = runner.run(script, statement, follows_output, &mut held)?;
-    if summary.as_ref().is_some_and(|summary| summary.completeness.is_complete()) {
-        held.rewind()?;
-        io::copy(&mut held, output)?;
-        output.flush()?;
-    }
-    Ok(summary)
-}
-
-/// Returns how a result ends the program, and tells why if not well.
-fn judge(runner: &Runner, summary: &Summary, arguments: &Arguments) -> Exit {
-    if !arguments.allow_partial
-        && let Some(report) = incomplete(&summary.completeness)
-    {
-        let hint =
-            "`accept` of a connection names its known gaps; `--allow-partial` allows all of them";
-        runner.reporter().show(&report.with_hint(Some(hint.to_owned())));
-        return Exit::Incomplete;
-    }
-    match &arguments.expect {
-        Some(expectation)
-            if summary.told != Some(Told::Plan) && !expectation.holds(summary.n_rows) =>
-        {
-            let (n_rows, plural) = (summary.n_rows, if summary.n_rows == 1 { "" } else { "s" });
-            let message = format!("expected `{expectation}`, found {n_rows} row{plural}");
-            runner.reporter().show(&Report::new(Kind::Unexpected, message));
-            Exit::Unexpected
+    fn options(&self) -> RunOptions {
+        let is_to_file = self.arguments.output.is_some();
+        let follows_output = self.follows_output;
+        RunOptions {
+            follows_output,
+            is_to_file,
+            allows_colour: !is_to_file,
+            ..RunOptions::default()
         }
-        _ => Exit::Success,
+    }
+
+    /// Runs a statement and prints its rows only if they are complete.
+    fn held(&mut self, script: &Script, statement: &Statement) -> Result<Option<Summary>, Trouble> {
+        let mut held = tempfile::spooled_tempfile(MAX_HELD_BYTES);
+        let summary = self.runner.run(script, statement, self.options(), None, &mut held)?;
+        if summary.as_ref().is_some_and(|summary| summary.completeness.is_complete()) {
+            held.rewind()?;
+            io::copy(&mut held, self.output)?;
+            self.output.flush()?;
+        }
+        Ok(summary)
+    }
+
+    /// Returns how a result ends the program, and tells why if not well.
+    fn judge(
+        &self,
+        result: &Summary,
+        expectation: Option<&Expectation>,
+        summary: &mut FileSummary,
+    ) -> Exit {
+        let reporter = self.runner.reporter();
+        // What only EXPLAIN told of is no result.
+        let expectation = expectation.filter(|_| result.told != Some(Told::Plan));
+        let mut note = |is_met| {
+            if let Some(expectation) = expectation {
+                summary.judge(&expectation.to_string(), is_met);
+            }
+        };
+        if !self.arguments.allow_partial
+            && let Some(report) = incomplete(&result.completeness)
+        {
+            let hint = "`accept` of a connection names its known gaps; `--allow-partial` allows \
+                        all of them";
+            reporter.show(&report.with_hint(Some(hint.to_owned())));
+            note(None);
+            return Exit::Incomplete;
+        }
+        let n_rows = result.n_rows;
+        match expectation {
+            Some(expectation) if !expectation.holds(n_rows) => {
+                let plural = if n_rows == 1 { "" } else { "s" };
+                let message = format!("expected `{expectation}`, found {n_rows} row{plural}");
+                reporter.show(&Report::new(Kind::Unexpected, message));
+                note(Some(false));
+                Exit::Unexpected
+            }
+            _ => {
+                note(Some(true));
+                Exit::Success
+            }
+        }
     }
 }

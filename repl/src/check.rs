@@ -13,6 +13,7 @@ use sessionql_grammar::{Finding, Span, Surroundings, line_col};
 use crate::cli::{CheckArguments, CheckFormat};
 use crate::exit::Exit;
 use crate::report::{Kind, Report, Reporter};
+use crate::saved::{self, HeaderFault};
 use crate::script::{self, Script};
 
 /// Something found in a file.
@@ -73,6 +74,9 @@ async fn check(script: &Script, engine: Option<&Engine>) -> Vec<Found> {
     };
     let has_history =
         |table: &[String]| engine.is_some_and(|engine| engine.connections().keeps_history(table));
+    if let Err(faults) = saved::read(&script.text) {
+        return faults.into_iter().map(Found::from).collect();
+    }
     let header = match sessionql_grammar::header(&script.text) {
         Ok(header) => header,
         Err(error) => return vec![Found::of(&Error::from(error))],
@@ -209,6 +213,12 @@ impl Found {
             "message": self.message,
             "hint": self.hint,
         })
+    }
+}
+
+impl From<HeaderFault> for Found {
+    fn from(fault: HeaderFault) -> Self {
+        Self::error(fault.message, Some(fault.span), fault.hint)
     }
 }
 

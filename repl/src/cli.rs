@@ -1,19 +1,22 @@
 //! The command line: arguments in, [`Arguments`] out, or the help text, or a [`Refusal`].
 //! Values are checked here as far as the text of one argument goes; nothing is opened.
 
+mod task;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use clap::{
-    ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
-};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use sessionql_core::{config, duration};
 
 use crate::expect::Expectation;
 use crate::script::Source;
 use crate::usage::Refusal;
+pub(crate) use task::{
+    CheckArguments, CheckFormat, DoctorArguments, FmtArguments, Task, TestArguments, TestFormat,
+};
 
 /// The end of `--help`.
 const AFTER_HELP: &str = "\
@@ -52,7 +55,8 @@ pub(crate) struct Arguments {
     #[arg(skip)]
     pub(crate) scripts: Vec<Source>,
 
-    /// How to print rows: table, csv, json or jsonl; default: table on a terminal, csv elsewhere
+    /// How to print rows: table, csv, json, jsonl, markdown or vertical; default: table on a
+    /// terminal, csv elsewhere
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub(crate) format: Option<Format>,
 
@@ -113,6 +117,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CLAIM")]
     pub(crate) expect: Option<Expectation>,
 
+    /// Tell on stderr how each file ended, one line of JSON each
+    #[arg(long)]
+    pub(crate) summary: bool,
+
     /// The configuration file; default: $SESSIONQL_CONFIG, then that of the user
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
@@ -120,6 +128,10 @@ pub(crate) struct Arguments {
     /// Look for plugins here first; may be repeated
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) plugin_dir: Vec<PathBuf>,
+
+    /// Do not run the file that the prompt begins with
+    #[arg(long)]
+    pub(crate) no_init: bool,
 
     /// Print rows and errors only: no warnings, no footers
     #[arg(long, global = true)]
@@ -135,49 +147,6 @@ pub(crate) struct Arguments {
     pub(crate) log_format: LogFormat,
 }
 
-/// What else the program does.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Task {
-    /// Write the queries of files in the canonical style
-    Fmt(FmtArguments),
-    /// Tell what is wrong or probably not meant in query files; sends nothing
-    Check(CheckArguments),
-}
-
-/// What `check` works on.
-#[derive(Debug, Args)]
-pub(crate) struct CheckArguments {
-    /// How to tell it: text or json
-    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
-    #[arg(hide_possible_values = true, hide_default_value = true)]
-    pub(crate) check_format: CheckFormat,
-
-    /// The files; `-` is standard input
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-}
-
-/// How findings are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckFormat {
-    /// For people, on standard error.
-    Text,
-    /// One array of objects, on standard output.
-    Json,
-}
-
-/// What `fmt` works on.
-#[derive(Debug, Args)]
-pub(crate) struct FmtArguments {
-    /// Change nothing; print the files that would change, and exit with 1 if there are any
-    #[arg(long)]
-    pub(crate) check: bool,
-
-    /// The files; `-` is standard input, whose result goes to standard output
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-}
-
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -189,6 +158,10 @@ pub(crate) enum Format {
     Json,
     /// One object per row.
     Jsonl,
+    /// A table for reports and tickets.
+    Markdown,
+    /// For people: a line for each value.
+    Vertical,
 }
 
 /// How much is logged.
@@ -226,6 +199,11 @@ pub(crate) enum Invocation {
     Run(Box<Arguments>),
     /// To print the help or the version.
     Print(String),
+}
+
+/// Returns the definition of the command line.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Reads the command line; the first argument is the program's name.
@@ -281,6 +259,7 @@ impl Arguments {
         let given = [
             ("--output", self.output.is_some()),
             ("--expect", self.expect.is_some()),
+            ("--summary", self.summary),
             ("--require-complete", self.require_complete),
             ("--allow-partial", self.allow_partial),
             ("--describe-params", self.describe_params),
@@ -381,9 +360,12 @@ mod tests {
             (&["--formt", "csv"][..], "no option `--formt` | did you mean `--format`?"),
             (
                 &["--format", "jsno"],
-                "`--format`: `jsno` is none of `table`, `csv`, `json`, `jsonl` | did you mean `json`?",
+                "`--format`: `jsno` is none of `table`, `csv`, `json`, `jsonl`, `markdown`, `vertical` | did you mean `json`?",
             ),
-            (&["--format"], "`--format` needs a value | one of `table`, `csv`, `json`, `jsonl`"),
+            (
+                &["--format"],
+                "`--format` needs a value | one of `table`, `csv`, `json`, `jsonl`, `markdown`, `vertical`",
+            ),
             (&["-c"], "`-c` needs a value"),
             (
                 &["--timeout", "60"],

@@ -8,6 +8,8 @@ use directories::ProjectDirs;
 
 /// The width of text that goes to no terminal.
 const DEFAULT_WIDTH: usize = 80;
+/// The height of a terminal that does not tell it.
+const DEFAULT_HEIGHT: usize = 24;
 
 /// Returns an environment variable; one that is empty or no text counts as not set.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -23,6 +25,11 @@ pub(crate) fn config_file() -> Option<PathBuf> {
 /// Returns where the configuration is if nobody says otherwise.
 pub(crate) fn default_config_file() -> Option<PathBuf> {
     Some(own_directories()?.config_dir().join("config.toml"))
+}
+
+/// Returns the file that the prompt begins with.
+pub(crate) fn init_file() -> Option<PathBuf> {
+    Some(own_directories()?.config_dir().join("init.sql"))
 }
 
 /// Returns the file of the REPL's history.
@@ -79,17 +86,24 @@ pub(crate) fn progress_width() -> usize {
         .map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0))
 }
 
-/// Returns how many columns a table on stdout may have: `COLUMNS`, else the terminal's.
-pub(crate) fn screen_width() -> usize {
-    let asked =
-        variable("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|width| *width > 0);
-    let of_terminal = || {
-        let is_terminal = std::io::stdout().is_terminal();
-        let (width, _) =
-            is_terminal.then(|| terminal_size::terminal_size_of(std::io::stdout()))??;
-        Some(usize::from(width.0)).filter(|width| *width > 0)
-    };
-    asked.or_else(of_terminal).unwrap_or(DEFAULT_WIDTH)
+/// Returns how many columns and lines the terminal on stdout has; `COLUMNS` and `LINES` count more.
+/// `None` if stdout is no terminal.
+pub(crate) fn screen_size() -> Option<(usize, usize)> {
+    let asked = |name| variable(name).and_then(|size| size.parse().ok()).filter(|size| *size > 0);
+    let is_terminal = std::io::stdout().is_terminal();
+    let size = is_terminal.then(|| terminal_size::terminal_size_of(std::io::stdout()))?;
+    let told = size.map(|(width, height)| (usize::from(width.0), usize::from(height.0)));
+    let (width, height) = told.unwrap_or_default();
+    let or = |told: usize, usual| if told > 0 { told } else { usual };
+    let width = asked("COLUMNS").unwrap_or(or(width, DEFAULT_WIDTH));
+    Some((width, asked("LINES").unwrap_or(or(height, DEFAULT_HEIGHT))))
+}
+
+/// Returns how wide text may be that is no table: as the screen, or as `COLUMNS` says.
+pub(crate) fn text_width() -> usize {
+    let asked = || variable("COLUMNS").and_then(|columns| columns.parse().ok());
+    let width = screen_size().map(|(width, _)| width).or_else(asked);
+    width.filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH)
 }
 
 fn own_directories() -> Option<ProjectDirs> {

@@ -8,19 +8,28 @@
 mod batch;
 mod check;
 mod cli;
+mod doctor;
 mod environment;
 mod exit;
 mod expect;
 mod format;
+mod guard;
+mod manual;
 mod output;
+mod pager;
 mod parameters;
+mod preferences;
 mod progress;
 mod render;
 mod report;
 mod run;
+mod saved;
 mod script;
 mod shell;
 mod signals;
+mod summary;
+mod test;
+mod times;
 mod usage;
 
 use std::ffi::OsString;
@@ -32,7 +41,6 @@ use chrono::Utc;
 use sessionql_core::config::{Config, Secrets};
 use sessionql_core::plugin::PluginPath;
 use sessionql_core::{Engine, EngineOptions, Error};
-use sessionql_grammar::ast::Statement;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
@@ -41,8 +49,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use cli::{Arguments, Invocation, LogFormat, Task};
 use exit::Exit;
 use report::{Report, Reporter};
-use run::{Runner, TimeOptions};
-use script::Script;
+use run::Runner;
+use saved::HeaderFault;
+use script::{ParsedScript, Script, Source};
+use times::TimeOptions;
 use usage::Refusal;
 
 /// Runs the program: the first argument is its name, the others are those of the command line.
@@ -50,8 +60,12 @@ use usage::Refusal;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let reporter = Reporter::new();
     let exit = match cli::parse(arguments) {
-        Ok(Invocation::Run(arguments)) => start(*arguments, reporter).unwrap_or_else(|failure| {
-            reporter.show(&failure.report());
+        Ok(Invocation::Run(arguments)) => start(&arguments, reporter).unwrap_or_else(|failure| {
+            failure.reports().iter().for_each(|report| reporter.show(report));
+            if arguments.summary {
+                let (exit, message) = (failure.exit(), failure.message());
+                summary::tell_refused(&arguments.scripts, failure.source_idx, exit, &message);
+            }
             failure.exit()
         }),
         // Who closes the pipe has read enough of it.
@@ -69,55 +83,79 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Why the program did not come to its statements.
 #[derive(Debug)]
-enum Failure {
-    /// The command line is wrong.
+struct Failure {
+    why: Why,
+    /// The text that is to blame, by its place on the command line.
+    source_idx: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Why {
+    /// The command line is wrong, or a file cannot be read.
     Usage(Refusal),
     /// A text, the configuration or the engine is.
     Engine { error: Error, script: Option<Script> },
+    /// The header of a text is.
+    Header { faults: Vec<HeaderFault>, script: Script },
 }
 
 impl Failure {
-    fn report(&self) -> Report {
-        match self {
-            Self::Usage(refusal) => refusal.clone().into(),
-            Self::Engine { error, script } => Report::error(error, script.as_ref()),
+    fn of_source(why: Why, source_idx: usize) -> Self {
+        Self { why, source_idx: Some(source_idx) }
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        match &self.why {
+            Why::Usage(refusal) => vec![refusal.clone().into()],
+            Why::Engine { error, script } => vec![Report::error(error, script.as_ref())],
+            Why::Header { faults, script } => {
+                faults.iter().map(|fault| fault.report(script)).collect()
+            }
+        }
+    }
+
+    fn message(&self) -> String {
+        match &self.why {
+            Why::Usage(refusal) => refusal.message.clone(),
+            Why::Engine { error, .. } => error.to_string(),
+            Why::Header { faults, .. } => {
+                faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; ")
+            }
         }
     }
 
     fn exit(&self) -> Exit {
-        match self {
-            Self::Usage(_) => Exit::Input,
-            Self::Engine { error, .. } => Exit::of(error, false),
+        match &self.why {
+            Why::Usage(_) | Why::Header { .. } => Exit::Input,
+            Why::Engine { error, .. } => Exit::of(error, false),
         }
+    }
+}
+
+impl From<Why> for Failure {
+    fn from(why: Why) -> Self {
+        Self { why, source_idx: None }
     }
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self::Usage(refusal)
+        Why::Usage(refusal).into()
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Engine { error, script: None }
+        Why::Engine { error, script: None }.into()
     }
 }
 
-fn start(arguments: Arguments, reporter: Reporter) -> Result<Exit, Failure> {
-    start_log(&arguments, reporter.is_coloured());
+fn start(arguments: &Arguments, reporter: Reporter) -> Result<Exit, Failure> {
+    start_log(arguments, reporter.is_coloured());
     let reporter = if arguments.quiet { reporter.quiet() } else { reporter };
-    match &arguments.task {
-        Some(Task::Fmt(fmt)) => {
-            arguments.check_no_query("fmt")?;
-            return Ok(format::run(fmt, reporter));
-        }
-        Some(Task::Check(check)) => {
-            arguments.check_no_query("check")?;
-            let engine = configured_engine(&arguments)?;
-            return Ok(check::run(check, engine.as_ref(), reporter)?);
-        }
-        None => {}
+    if let Some(task) = &arguments.task {
+        arguments.check_no_query(task.name())?;
+        return run_task(task, arguments, reporter);
     }
     let is_interactive = arguments.scripts.is_empty()
         && std::io::stdin().is_terminal()
@@ -126,33 +164,63 @@ fn start(arguments: Arguments, reporter: Reporter) -> Result<Exit, Failure> {
         arguments.check_interactive()?;
     }
     // Before signals are watched: waiting for standard input ends as it would elsewhere.
-    let scripts = if is_interactive { Vec::new() } else { read_scripts(&arguments)? };
+    let scripts = if is_interactive { Vec::new() } else { read_scripts(arguments)? };
     if arguments.describe_params {
         return Ok(parameters::describe(&scripts, reporter));
     }
-    let given = parameters::given(&arguments)?;
-    let mut config = load_config(&arguments)?;
+    let given = parameters::given(arguments)?;
+    let mut config = load_config(arguments)?;
     if let Some(zone) = arguments.time_zone {
         config.settings.time_zone = zone;
     }
-    let times = TimeOptions::read(&arguments, config.settings.time_zone)?;
+    let times = TimeOptions::read(arguments, config.settings.time_zone)?;
     let config_file = config.file.clone();
-    let engine = Engine::new(config, engine_options(&arguments))?;
-    let runner = Runner::new(engine, &arguments, (times, given), reporter, is_interactive)?;
+    let engine = Engine::new(config, engine_options(arguments))?;
+    let runner = Runner::new(engine, arguments, (times, given), reporter, is_interactive)?;
     if is_interactive {
-        Ok(shell::run(&runner, config_file.as_deref()))
+        let init_file = (!arguments.no_init).then(environment::init_file).flatten();
+        Ok(shell::run(runner, config_file.as_deref(), init_file.as_deref()))
     } else {
-        batch::run(&runner, &scripts, &arguments).map_err(Failure::from)
+        batch::run(&runner, &scripts, arguments).map_err(Failure::from)
     }
 }
 
+/// Does what is asked for instead of running queries.
+fn run_task(task: &Task, arguments: &Arguments, reporter: Reporter) -> Result<Exit, Failure> {
+    Ok(match task {
+        Task::Fmt(fmt) => format::run(fmt, reporter),
+        Task::Check(check) => check::run(check, configured_engine(arguments)?.as_ref(), reporter)?,
+        Task::Test(test) => return test::run(test, &engine_options(arguments), reporter),
+        Task::Doctor(doctor) => doctor::run(doctor, arguments, reporter)?,
+        Task::Completions { shell } => manual::print(&manual::completions(*shell), reporter),
+        Task::Man => manual::print(&manual::page(), reporter),
+    })
+}
+
 /// Reads and parses all texts, before the first of them runs.
-fn read_scripts(arguments: &Arguments) -> Result<Vec<(Script, Vec<Statement>)>, Failure> {
-    let parsed = |script: Script| match sessionql_grammar::parse(&script.text) {
-        Ok(statements) => Ok((script, statements)),
-        Err(error) => Err(Failure::Engine { error: error.into(), script: Some(script) }),
+fn read_scripts(arguments: &Arguments) -> Result<Vec<ParsedScript>, Failure> {
+    let standard_input = [Source::File("-".into())];
+    let sources = match arguments.scripts.as_slice() {
+        [] => &standard_input,
+        sources => sources,
     };
-    script::read_all(&arguments.scripts)?.into_iter().map(parsed).collect()
+    let mut scripts = Vec::new();
+    for (source_idx, source) in sources.iter().enumerate() {
+        let parsed = source.read().map_err(Why::Usage).and_then(parse);
+        scripts.push(parsed.map_err(|why| Failure::of_source(why, source_idx))?);
+    }
+    Ok(scripts)
+}
+
+fn parse(script: Script) -> Result<ParsedScript, Why> {
+    let saved = match saved::read(&script.text) {
+        Ok(saved) => saved,
+        Err(faults) => return Err(Why::Header { faults, script }),
+    };
+    match sessionql_grammar::parse(&script.text) {
+        Ok(statements) => Ok(ParsedScript { script, statements, saved }),
+        Err(error) => Err(Why::Engine { error: error.into(), script: Some(script) }),
+    }
 }
 
 /// Reads the configuration: a file that was named must be there, the default one need not.

@@ -13,6 +13,27 @@ use crate::usage::Refusal;
 /// How much is written at once.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// Where the rows of a statement go.
+pub(crate) trait Destination: Write {
+    /// Ends the rows of one statement; returns when whoever shows them has done with it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn end(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    /// Tells whether another program shows the rows, so that nothing else may be written to the
+    /// terminal.
+    fn owns_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl Destination for Output {}
+
+impl Destination for tempfile::SpooledTempFile {}
+
 /// Takes the rows of a run.
 pub(crate) struct Output {
     writer: BufWriter<Sink>,

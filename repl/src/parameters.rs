@@ -7,12 +7,11 @@ use std::io::Write as _;
 use serde_json::json;
 use sessionql_core::Parameters;
 use sessionql_core::parameters::declared;
-use sessionql_grammar::ast::Statement;
 
 use crate::cli::Arguments;
 use crate::exit::Exit;
 use crate::report::{Report, Reporter};
-use crate::script::Script;
+use crate::script::ParsedScript;
 use crate::usage::Refusal;
 
 /// Returns the values that the command line gives; those of the file count less.
@@ -37,9 +36,9 @@ pub(crate) fn given(arguments: &Arguments) -> Result<Parameters, Refusal> {
 }
 
 /// Prints the parameters of each script as JSON, a line for each script.
-pub(crate) fn describe(scripts: &[(Script, Vec<Statement>)], reporter: Reporter) -> Exit {
+pub(crate) fn describe(scripts: &[ParsedScript], reporter: Reporter) -> Exit {
     let mut lines = String::new();
-    for (script, statements) in scripts {
+    for ParsedScript { script, statements, saved } in scripts {
         let parameters = match declared(&script.text, statements) {
             Ok(parameters) => parameters,
             Err(error) => {
@@ -61,11 +60,17 @@ pub(crate) fn describe(scripts: &[(Script, Vec<Statement>)], reporter: Reporter)
                 })
             })
             .collect();
-        let header = sessionql_grammar::header(&script.text).unwrap_or_default();
         let line = json!({
             "schema_version": 1,
             "file": script.name,
-            "name": header.get("name"),
+            "name": saved.name,
+            "description": saved.description,
+            "severity": saved.severity,
+            "tags": saved.tags,
+            "owner": saved.owner,
+            "source": saved.source,
+            "references": saved.references,
+            "expect": saved.expectation.as_ref().map(ToString::to_string),
             "parameters": parameters,
         });
         lines.push_str(&format!("{line}\n"));

@@ -4,21 +4,27 @@
 
 mod csv;
 mod explanation;
+mod footer;
 mod json;
+mod markdown;
 mod table;
 mod value;
+mod vertical;
 
-use std::collections::HashSet;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use chrono_tz::Tz;
 use sessionql_core::completeness::Completeness;
+use sessionql_core::display::unique_names;
+use sessionql_core::explain::ScanCost;
 
 use crate::cli::Format;
 pub(crate) use explanation::print as print_explanation;
+pub(crate) use footer::{broken, elapsed};
 
 /// How a statement ended.
 #[derive(Debug, Default)]
@@ -31,6 +37,8 @@ pub(crate) struct Summary {
     pub(crate) completeness: Completeness,
     /// Why there are no more rows, if they did not come to their end.
     pub(crate) failure: Option<String>,
+    /// What each scan cost, if that is told.
+    pub(crate) scans: Vec<ScanCost>,
     /// What was printed in place of rows, if it was an explanation.
     pub(crate) told: Option<Told>,
 }
@@ -61,14 +69,26 @@ pub(crate) trait Renderer {
 }
 
 /// What the output looks like.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layout {
     /// The format.
     pub(crate) format: Format,
     /// The zone of timestamps in tables.
     pub(crate) time_zone: Tz,
-    /// How many columns a table may have.
+    /// How many columns of the screen rows may take; where there is no screen, any number.
     pub(crate) width: usize,
+    /// How many lines the screen has, if there is one.
+    pub(crate) height: Option<usize>,
+    /// How wide the text of an explanation may be.
+    pub(crate) text_width: usize,
+    /// Whether a table is printed as a list of its columns.
+    pub(crate) expanded: Expanded,
+    /// How many rows are shown to people, if not all.
+    pub(crate) max_rows: Option<u64>,
+    /// What stands for NULL in what people read.
+    pub(crate) null: Arc<str>,
+    /// Whether there is a prompt, whose commands show what is hidden.
+    pub(crate) is_interactive: bool,
     /// Whether tables are coloured.
     pub(crate) is_coloured: bool,
     /// What stands below a table.
@@ -77,6 +97,38 @@ pub(crate) struct Layout {
     pub(crate) guards_formulas: bool,
     /// Whether the output has something already, from which this result is set apart.
     pub(crate) follows_output: bool,
+}
+
+impl Layout {
+    /// Returns the layout of rows that no person looks at.
+    pub(crate) fn for_machines(format: Format, time_zone: Tz) -> Self {
+        Self {
+            format,
+            time_zone,
+            width: usize::MAX,
+            height: None,
+            text_width: usize::MAX,
+            expanded: Expanded::Off,
+            max_rows: None,
+            null: Arc::from(""),
+            is_interactive: false,
+            is_coloured: false,
+            footer: Footer::None,
+            guards_formulas: false,
+            follows_output: false,
+        }
+    }
+}
+
+/// When a table is printed as a list of its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expanded {
+    /// Never.
+    Off,
+    /// Always.
+    On,
+    /// Where the screen has no room for all columns.
+    Auto,
 }
 
 /// What stands below a table.
@@ -93,34 +145,18 @@ pub(crate) enum Footer {
 /// Returns the renderer for a statement with these columns.
 pub(crate) fn renderer(schema: &Schema, layout: &Layout) -> Box<dyn Renderer + Send> {
     match layout.format {
-        Format::Table => Box::new(table::Table::new(schema, *layout)),
+        Format::Table if layout.expanded == Expanded::On => {
+            Box::new(vertical::Vertical::new(schema, layout.clone()))
+        }
+        Format::Table => Box::new(table::Table::new(schema, layout.clone())),
+        Format::Vertical => Box::new(vertical::Vertical::new(schema, layout.clone())),
+        Format::Markdown => Box::new(markdown::Markdown::new(schema, layout.clone())),
         Format::Csv => {
             Box::new(csv::Csv::new(schema, layout.follows_output, layout.guards_formulas))
         }
         Format::Json => Box::new(json::Envelope::new(schema)),
         Format::Jsonl => Box::new(json::Lines::new(schema)),
     }
-}
-
-/// Returns the names of the columns, of which a repeated one gets a number: `a`, `a_2`, `a_3`.
-fn unique_names(schema: &Schema) -> Vec<String> {
-    let given: HashSet<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let mut used: HashSet<String> = HashSet::new();
-    let mut names = Vec::new();
-    for field in schema.fields() {
-        let mut name = field.name().clone();
-        for number in 2.. {
-            if used.insert(name.clone()) {
-                break;
-            }
-            name = format!("{}_{number}", field.name());
-            while given.contains(name.as_str()) && !used.contains(&name) {
-                name.push('_');
-            }
-        }
-        names.push(name);
-    }
-    names
 }
 
 #[cfg(test)]

@@ -2,26 +2,30 @@
 //! In: a parsed statement. Out: rows through a renderer as they arrive, and a [`Summary`], or the
 //! [`Trouble`] that ended it. Judging the result is left to the caller.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use sessionql_core::completeness::{Completeness, Off};
-use sessionql_core::{Engine, Error, ExecuteOptions, Outcome, Parameters, duration, instant};
-use sessionql_grammar::ast::Statement;
+use sessionql_core::last::{Keeper, LastResult};
+use sessionql_core::{Engine, Error, ExecuteOptions, Outcome, Parameters};
+use sessionql_grammar::ast::{Statement, StatementKind};
 use tokio::runtime::Runtime;
 
 use crate::cli::{Arguments, Format};
 use crate::environment;
 use crate::exit::Exit;
+use crate::guard::{self, Ask};
+use crate::output::Destination;
+use crate::preferences::{Preferences, Timing};
 use crate::progress::ProgressLine;
-use crate::render::{self, Footer, Layout, Summary, Told};
+use crate::render::{self, Expanded, Footer, Layout, Summary, Told};
 use crate::report::{Kind, Report, Reporter};
 use crate::script::Script;
 use crate::signals::{Signals, Stop};
-use crate::usage::Refusal;
+use crate::times::TimeOptions;
 
 /// Why a statement did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,12 @@ pub(crate) enum Trouble {
     /// Somebody wanted it to stop.
     #[error("{}", match .0 { Stop::Interrupted => "interrupted", Stop::Terminated => "terminated" })]
     Stopped(Stop),
+    /// It would cost much, and nobody wanted that.
+    #[error("the query was not run")]
+    Declined,
+    /// Who looked at the rows in a pager has seen enough of them.
+    #[error("the pager was ended before the last row")]
+    Left,
     /// Its rows cannot be written.
     #[error("the rows cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -44,63 +54,13 @@ impl Trouble {
     }
 }
 
-/// The times of the command line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TimeOptions {
-    now: Option<DateTime<Utc>>,
-    since: Option<Bound>,
-    until: Option<Bound>,
-}
-
-/// An end of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bound {
-    At(DateTime<Utc>),
-    /// So long before the statement's `now()`.
-    Ago(Duration),
-}
-
-impl TimeOptions {
-    /// Reads the times, in `zone` where they have no offset.
-    ///
-    /// # Errors
-    /// The first that is no time.
-    pub(crate) fn read(arguments: &Arguments, zone: Tz) -> Result<Self, Refusal> {
-        let instant = |option: &str, text: &str| {
-            instant::parse(text, zone).ok_or_else(|| {
-                Refusal::new(format!("`{text}` is not a time"))
-                    .with_hint(
-                        "times are written 2026-01-02, '2026-01-02 14:05' or 2026-01-02T14:05:06Z",
-                    )
-                    .of_option(option)
-            })
-        };
-        let bound = |option: &str, text: &Option<String>| match text.as_deref() {
-            None => Ok(None),
-            Some("now") => Ok(Some(Bound::Ago(Duration::ZERO))),
-            Some(text) => match duration::parse(text) {
-                Some(ago) => Ok(Some(Bound::Ago(ago))),
-                None => instant(option, text).map(|at| Some(Bound::At(at))),
-            },
-        };
-        Ok(Self {
-            now: arguments.now.as_deref().map(|text| instant("--now", text)).transpose()?,
-            since: bound("--since", &arguments.since)?,
-            until: bound("--until", &arguments.until)?,
-        })
-    }
-}
-
-impl Bound {
-    fn before(self, now: DateTime<Utc>) -> DateTime<Utc> {
-        match self {
-            Self::At(instant) => instant,
-            Self::Ago(duration) => TimeDelta::from_std(duration)
-                .ok()
-                .and_then(|duration| now.checked_sub_signed(duration))
-                .unwrap_or(DateTime::UNIX_EPOCH),
-        }
-    }
+/// What statements cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// Data requests, retries included.
+    pub(crate) n_requests: u64,
+    /// Requests that had to be sent again.
+    pub(crate) n_retries: u64,
 }
 
 /// Runs statements on an engine.
@@ -108,16 +68,31 @@ pub(crate) struct Runner {
     engine: Engine,
     runtime: Runtime,
     signals: Signals,
-    times: TimeOptions,
-    timeout: Option<Duration>,
-    max_requests: Option<u64>,
-    parameters: Parameters,
-    format: Format,
-    footer: Footer,
+    /// The default window, and the instant of `now()`.
+    pub(crate) times: TimeOptions,
+    /// The values of parameters.
+    pub(crate) parameters: Parameters,
+    /// How statements run and rows are printed.
+    pub(crate) preferences: Preferences,
     guards_formulas: bool,
-    is_coloured: bool,
-    has_screen: bool,
+    is_interactive: bool,
+    is_quiet: bool,
     reporter: Reporter,
+    /// What statements have cost since somebody asked.
+    usage: Cell<Usage>,
+}
+
+/// How one statement runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RunOptions {
+    /// Whether the output has something already.
+    pub(crate) follows_output: bool,
+    /// Whether the rows go to a file.
+    pub(crate) is_to_file: bool,
+    /// Whether the screen takes colours; in a pager it may not.
+    pub(crate) allows_colour: bool,
+    /// Whether the rows are kept as the last result.
+    pub(crate) keeps_last: bool,
 }
 
 impl Runner {
@@ -139,26 +114,18 @@ impl Runner {
             .enable_all()
             .build()
             .map_err(|error| Error::internal(error.to_string()))?;
-        let is_terminal = arguments.output.is_none() && io::stdout().is_terminal();
-        let default_format = if is_terminal { Format::Table } else { Format::Csv };
         Ok(Self {
             engine,
             signals: Signals::watch(&runtime, is_interactive),
             runtime,
             times,
-            timeout: arguments.timeout,
-            max_requests: arguments.max_requests,
             parameters,
-            format: arguments.format.unwrap_or(default_format),
-            footer: match (arguments.quiet, is_interactive) {
-                (true, _) => Footer::None,
-                (false, true) => Footer::RowsAndTime,
-                (false, false) => Footer::Rows,
-            },
+            preferences: Preferences::new(arguments, is_interactive),
             guards_formulas: arguments.guard_formulas,
-            is_coloured: environment::allows_colour(is_terminal),
-            has_screen: arguments.output.is_none(),
+            is_interactive,
+            is_quiet: arguments.quiet,
             reporter,
+            usage: Cell::default(),
         })
     }
 
@@ -172,7 +139,22 @@ impl Runner {
         self.reporter
     }
 
-    /// Runs a statement of `script`. Returns nothing for a statement without columns.
+    /// Returns what statements have cost since this was last asked, those that failed included.
+    pub(crate) fn take_usage(&self) -> Usage {
+        self.usage.take()
+    }
+
+    fn add_usage(&self, completeness: &Completeness) {
+        let mut usage = self.usage.get();
+        for connection in &completeness.connections {
+            usage.n_requests += connection.n_requests;
+            usage.n_retries += connection.n_retries;
+        }
+        self.usage.set(usage);
+    }
+
+    /// Runs a statement of `script`. Returns nothing for a statement without columns. A query that
+    /// costs much is asked about if there is somebody to `ask`.
     ///
     /// # Errors
     /// Why it ended early; the rows so far are printed.
@@ -180,38 +162,135 @@ impl Runner {
         &self,
         script: &Script,
         statement: &Statement,
-        follows_output: bool,
-        out: &mut dyn Write,
+        options: RunOptions,
+        ask: Option<Ask<'_>>,
+        out: &mut dyn Destination,
     ) -> Result<Option<Summary>, Trouble> {
-        self.runtime.block_on(async {
-            let started = Instant::now();
-            let Some(mut outcome) = self.begin(script, statement).await? else { return Ok(None) };
-            let layout = self.layout(follows_output);
+        let mut started = Instant::now();
+        // Neither while a question is asked nor while a pager shows the rows.
+        let begin = || {
+            let _busy = self.signals.busy();
+            self.runtime.block_on(self.begin(script, statement))
+        };
+        let Some(mut outcome) = begin()? else { return Ok(None) };
+        if let Some(ask) = ask
+            && let Some(question) = guard::question(&outcome.estimate())
+        {
+            if !ask(&question) {
+                return Err(Trouble::Declined);
+            }
+            // `now()` and the time that it may take begin with the answer.
+            started = Instant::now();
+            let Some(again) = begin()? else { return Ok(None) };
+            outcome = again;
+        }
+        let layout = self.layout(options);
+        let busy = self.signals.busy();
+        let ran = self.runtime.block_on(async {
             let mut line = ProgressLine::new(self.reporter.is_quiet());
             if outcome.is_explanation() {
-                return self.explain(&mut outcome, line, &layout, out, started).await.map(Some);
+                return self.explain(&mut outcome, &mut line, &layout, out, started).await;
             }
-            let mut renderer = render::renderer(outcome.schema(), &layout);
-            let mut summary = Summary::default();
-            let ended = loop {
-                match self.next(&mut outcome, &mut line).await {
-                    Ok(None) => break Ok(()),
-                    Err(trouble) => break Err(trouble),
-                    Ok(Some(batch)) => {
-                        summary.n_rows += batch.num_rows() as u64;
-                        renderer.rows(&batch, out)?;
-                        out.flush()?;
+            let keeper = options.keeps_last && matches!(statement.kind, StatementKind::Query(_));
+            let keeper = keeper.then(|| Keeper::new(outcome.schema()));
+            self.print(&mut outcome, &mut line, &layout, keeper, out, started).await
+        });
+        drop(busy);
+        // What is said of the rows comes below them.
+        let ended = out.end();
+        if let Ok(summary) = &ran {
+            self.warn(summary);
+        }
+        let summary = ran?;
+        ended?;
+        Ok(Some(summary))
+    }
+
+    /// Prints the rows of a query as they come.
+    async fn print(
+        &self,
+        outcome: &mut Outcome,
+        line: &mut ProgressLine,
+        layout: &Layout,
+        mut keeper: Option<Keeper>,
+        out: &mut dyn Destination,
+        started: Instant,
+    ) -> Result<Summary, Trouble> {
+        let mut renderer = render::renderer(outcome.schema(), layout);
+        let mut summary = Summary::default();
+        let ended = loop {
+            match self.next(outcome, line, out.owns_terminal()).await {
+                Ok(None) => break Ok(()),
+                Err(trouble) => break Err(trouble),
+                Ok(Some(batch)) => {
+                    summary.n_rows += batch.num_rows() as u64;
+                    keeper.iter_mut().for_each(|keeper| keeper.add(&batch));
+                    let written = renderer.rows(&batch, out).and_then(|()| out.flush());
+                    match written {
+                        Ok(()) => {}
+                        Err(error) if left(&error, out) => break Err(Trouble::Left),
+                        Err(error) => break Err(Trouble::Output(error)),
                     }
                 }
-            };
-            summary.elapsed = started.elapsed();
-            summary.completeness = outcome.completeness();
-            summary.failure = ended.as_ref().err().map(ToString::to_string);
-            renderer.finish(&summary, out)?;
-            out.flush()?;
+            }
+        };
+        summary.elapsed = started.elapsed();
+        summary.completeness = outcome.completeness();
+        self.add_usage(&summary.completeness);
+        summary.scans = match self.preferences.timing {
+            Timing::Verbose => outcome.scan_costs(),
+            Timing::Off | Timing::On => Vec::new(),
+        };
+        summary.failure = ended.as_ref().err().map(ToString::to_string);
+        if let Some(keeper) = keeper {
+            let (completeness, failure) = (summary.completeness.clone(), summary.failure.clone());
+            self.engine.set_last(keeper.finish(completeness, failure));
+        }
+        if !matches!(ended, Err(Trouble::Output(_) | Trouble::Left)) {
+            match renderer.finish(&summary, out).and_then(|()| out.flush()) {
+                // Whoever ends the pager has seen enough of a result that is whole.
+                Err(error) if left(&error, out) => {}
+                written => written?,
+            }
+        }
+        if let (Err(Trouble::Engine(_) | Trouble::Stopped(_)), false) =
+            (&ended, out.owns_terminal())
+        {
             self.warn(&summary);
-            ended.map(|()| Some(summary))
-        })
+        }
+        ended.map(|()| summary)
+    }
+
+    /// Prints the last result again, without asking for it.
+    ///
+    /// # Errors
+    /// If the rows cannot be written.
+    pub(crate) fn print_last(
+        &self,
+        last: &LastResult,
+        options: RunOptions,
+        out: &mut dyn Destination,
+    ) -> Result<(), Trouble> {
+        let layout = Layout { max_rows: None, ..self.layout(options) };
+        let footer = if layout.footer == Footer::None { Footer::None } else { Footer::Rows };
+        let layout = Layout { footer, ..layout };
+        let mut renderer = render::renderer(last.schema(), &layout);
+        let summary = Summary {
+            n_rows: last.n_rows(),
+            completeness: last.completeness().clone(),
+            failure: last.failure().map(str::to_owned),
+            ..Summary::default()
+        };
+        let mut print = |out: &mut dyn Destination| {
+            last.batches().iter().try_for_each(|batch| renderer.rows(batch, out))?;
+            renderer.finish(&summary, out)?;
+            out.flush()
+        };
+        match print(out) {
+            Err(error) if left(&error, out) => {}
+            printed => printed?,
+        }
+        Ok(out.end()?)
     }
 
     /// Tells what was seen in the rows.
@@ -225,13 +304,13 @@ impl Runner {
     async fn explain(
         &self,
         outcome: &mut Outcome,
-        mut line: ProgressLine,
+        line: &mut ProgressLine,
         layout: &Layout,
-        out: &mut dyn Write,
+        out: &mut dyn Destination,
         started: Instant,
     ) -> Result<Summary, Trouble> {
         let ended = loop {
-            match self.next(outcome, &mut line).await {
+            match self.next(outcome, line, false).await {
                 Ok(None) => break Ok(()),
                 Ok(Some(_)) => {}
                 Err(trouble) => break Err(trouble),
@@ -243,32 +322,29 @@ impl Runner {
             failure: ended.as_ref().err().map(ToString::to_string),
             ..Summary::default()
         };
+        self.add_usage(&summary.completeness);
         if let Some(explanation) = outcome.explanation() {
             summary.n_rows = explanation.analysis.as_ref().map_or(0, |analysis| analysis.n_rows);
             summary.told = Some(explanation.analysis.as_ref().map_or(Told::Plan, |_| Told::Run));
-            render::print_explanation(&explanation, &summary, layout, out)?;
-            out.flush()?;
+            let printed = render::print_explanation(&explanation, &summary, layout, out);
+            match printed.and_then(|()| out.flush()) {
+                Err(error) if left(&error, out) => {}
+                printed => printed?,
+            }
         }
-        self.warn(&summary);
+        if ended.is_err() {
+            self.warn(&summary);
+        }
         ended.map(|()| summary)
     }
 
     /// Returns what holds for a statement that begins now, and sets the window of the run.
     pub(crate) fn options(&self) -> ExecuteOptions {
-        // One look at the clock: `AT now` asks for now, not for a moment ago.
-        let clock = self.engine.clock();
-        let now = self.times.now.unwrap_or(clock);
-        {
-            let mut settings = self.engine.settings();
-            settings.since = self.times.since.map(|bound| bound.before(now));
-            settings.until = self.times.until.map(|bound| bound.before(now));
-        }
         ExecuteOptions {
-            now: Some(now),
-            clock: Some(clock),
-            timeout: self.timeout,
-            max_requests: self.max_requests,
+            timeout: self.preferences.timeout,
+            max_requests: self.preferences.max_requests,
             parameters: self.parameters.clone(),
+            ..self.times.apply(&self.engine)
         }
     }
 
@@ -295,13 +371,14 @@ impl Runner {
         &self,
         outcome: &mut Outcome,
         line: &mut ProgressLine,
+        is_screen_taken: bool,
     ) -> Result<Option<RecordBatch>, Trouble> {
         loop {
             let next = tokio::select! {
                 biased;
                 stop = self.signals.stopped() => Err(Trouble::Stopped(stop)),
                 next = outcome.next() => next.transpose().map_err(Trouble::from),
-                () = line.due() => {
+                () = line.due(), if !is_screen_taken => {
                     line.draw(&outcome.progress(), self.engine.settings().time_zone);
                     continue;
                 }
@@ -311,17 +388,42 @@ impl Runner {
         }
     }
 
-    fn layout(&self, follows_output: bool) -> Layout {
+    fn layout(&self, options: RunOptions) -> Layout {
+        let preferences = &self.preferences;
+        // A file or a pipe is no screen: nothing in it is cut.
+        let screen = environment::screen_size().filter(|_| !options.is_to_file);
+        let (width, height) = screen.unzip();
+        let usual = if screen.is_some() { Format::Table } else { Format::Csv };
         Layout {
-            format: self.format,
+            format: preferences.format.unwrap_or(usual),
             time_zone: self.engine.settings().time_zone,
-            // A file is no screen: nothing in it is cut.
-            width: if self.has_screen { environment::screen_width() } else { usize::MAX },
-            is_coloured: self.is_coloured,
-            footer: self.footer,
+            width: width.unwrap_or(usize::MAX),
+            height,
+            text_width: if options.is_to_file { usize::MAX } else { environment::text_width() },
+            expanded: if screen.is_some() { preferences.expanded } else { no_auto(preferences) },
+            max_rows: preferences.max_rows.filter(|_| screen.is_some()),
+            null: Arc::clone(&preferences.null),
+            is_interactive: self.is_interactive,
+            is_coloured: options.allows_colour && environment::allows_colour(screen.is_some()),
+            footer: match (self.is_quiet, preferences.timing) {
+                (true, _) => Footer::None,
+                (false, Timing::Off) => Footer::Rows,
+                (false, Timing::On | Timing::Verbose) => Footer::RowsAndTime,
+            },
             guards_formulas: self.guards_formulas,
-            follows_output,
+            follows_output: options.follows_output,
         }
+    }
+
+    /// Waits so long. Returns what ended the waiting early, if something did.
+    pub(crate) fn wait(&self, time: Duration) -> Option<Stop> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                stop = self.signals.stopped() => Some(stop),
+                () = tokio::time::sleep(time) => None,
+            }
+        })
     }
 
     /// Tells what ended a statement of `script`, and returns how that ends the program.
@@ -334,15 +436,28 @@ impl Runner {
             self.reporter.show(report);
         }
         match trouble {
-            Trouble::Engine(error) => Exit::of(error, self.timeout.is_some()),
+            Trouble::Engine(error) => Exit::of(error, self.preferences.timeout.is_some()),
             Trouble::Stopped(stop) => Exit::from(*stop),
-            Trouble::Output(_) => Exit::Failed,
+            Trouble::Output(_) | Trouble::Declined | Trouble::Left => Exit::Failed,
         }
     }
 
     /// Forgets an interrupt that has ended a statement.
     pub(crate) fn clear_interrupt(&self) {
         self.signals.clear();
+    }
+}
+
+/// Tells whether rows cannot be written because the pager that shows them was ended.
+fn left(error: &io::Error, out: &dyn Destination) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe && out.owns_terminal()
+}
+
+/// Returns whether what goes to no screen is printed as a list.
+fn no_auto(preferences: &Preferences) -> Expanded {
+    match preferences.expanded {
+        Expanded::On => Expanded::On,
+        Expanded::Off | Expanded::Auto => Expanded::Off,
     }
 }
 

@@ -3,6 +3,9 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use sessionql_grammar::ast::Statement;
+
+use crate::saved::SavedQuery;
 use crate::usage::Refusal;
 
 /// Where a text comes from.
@@ -30,21 +33,36 @@ impl Script {
     }
 }
 
-/// Reads all texts; standard input if none are named.
-///
-/// # Errors
-/// The first that cannot be read.
-pub(crate) fn read_all(sources: &[Source]) -> Result<Vec<Script>, Refusal> {
-    if sources.is_empty() {
-        return Ok(vec![read_stdin()?]);
+/// A text that was read and parsed.
+#[derive(Debug)]
+pub(crate) struct ParsedScript {
+    /// The text.
+    pub(crate) script: Script,
+    /// Its statements.
+    pub(crate) statements: Vec<Statement>,
+    /// What its header says.
+    pub(crate) saved: SavedQuery,
+}
+
+impl Source {
+    /// Returns the name of its file; nothing for a text of the command line and for standard input.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            Self::File(file) if file != Path::new("-") => Some(file.display().to_string()),
+            _ => None,
+        }
     }
-    sources
-        .iter()
-        .map(|source| match source {
-            Source::Text(text) => Ok(Script::new(text)),
-            Source::File(file) => read(file),
-        })
-        .collect()
+
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn read(&self) -> Result<Script, Refusal> {
+        match self {
+            Self::Text(text) => Ok(Script::new(text)),
+            Self::File(file) => read(file),
+        }
+    }
 }
 
 /// Reads a file; `-` is standard input.

@@ -2,6 +2,7 @@
 //! nor a slow provider holds them up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -25,6 +26,18 @@ pub(crate) enum Stop {
 #[derive(Debug)]
 pub(crate) struct Signals {
     stop: Arc<watch::Sender<Option<Stop>>>,
+    /// Whether a statement runs.
+    is_busy: Arc<AtomicBool>,
+}
+
+/// A statement that runs: while it does, a second interrupt ends the REPL too.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<AtomicBool>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Signals {
@@ -32,8 +45,16 @@ impl Signals {
     pub(crate) fn watch(runtime: &Runtime, is_interactive: bool) -> Self {
         let stop = Arc::new(watch::Sender::new(None));
         // The task lives as long as the runtime.
-        let _task = runtime.spawn(watch_forever(Arc::clone(&stop), is_interactive));
-        Self { stop }
+        let is_busy = Arc::new(AtomicBool::new(false));
+        let watched = (Arc::clone(&stop), Arc::clone(&is_busy));
+        let _task = runtime.spawn(watch_forever(watched.0, watched.1, is_interactive));
+        Self { stop, is_busy }
+    }
+
+    /// Notes that a statement runs, until what is returned is dropped.
+    pub(crate) fn busy(&self) -> Busy {
+        self.is_busy.store(true, Ordering::SeqCst);
+        Busy(Arc::clone(&self.is_busy))
     }
 
     /// Forgets a signal that has been answered.
@@ -55,15 +76,41 @@ impl Signals {
     }
 }
 
-async fn watch_forever(stop: Arc<watch::Sender<Option<Stop>>>, is_interactive: bool) {
+async fn watch_forever(
+    stop: Arc<watch::Sender<Option<Stop>>>,
+    is_busy: Arc<AtomicBool>,
+    is_interactive: bool,
+) {
     loop {
         let signal = next_signal().await;
-        stop.send_replace(Some(signal));
-        if signal == Stop::Interrupted && is_interactive {
-            continue;
+        let before = stop.send_replace(Some(signal));
+        match next_step(signal, before, is_interactive, is_busy.load(Ordering::SeqCst)) {
+            Step::Wait => continue,
+            Step::EndNow => end_now(Exit::from(signal)),
+            Step::EndSoon => {}
         }
         let _again = tokio::time::timeout(GRACE, next_signal()).await;
         end_now(Exit::from(signal));
+    }
+}
+
+/// What follows a signal.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing: the REPL answers it.
+    Wait,
+    /// The program is given time to end by itself.
+    EndSoon,
+    /// The program is ended.
+    EndNow,
+}
+
+fn next_step(signal: Stop, before: Option<Stop>, is_interactive: bool, is_busy: bool) -> Step {
+    match (signal, before) {
+        // What did not end when it was asked to hangs in a write or in a plugin.
+        (Stop::Interrupted, Some(Stop::Interrupted)) if is_interactive && is_busy => Step::EndNow,
+        (Stop::Interrupted, _) if is_interactive => Step::Wait,
+        _ => Step::EndSoon,
     }
 }
 
@@ -93,4 +140,20 @@ async fn terminated() {
 #[cfg(not(unix))]
 async fn terminated() {
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_interrupt_of_one_statement_ends_the_repl() {
+        let first = next_step(Stop::Interrupted, None, true, true);
+        let second = next_step(Stop::Interrupted, Some(Stop::Interrupted), true, true);
+        let at_the_prompt = next_step(Stop::Interrupted, Some(Stop::Interrupted), true, false);
+        assert_eq!((first, second, at_the_prompt), (Step::Wait, Step::EndNow, Step::Wait));
+        let in_a_script = next_step(Stop::Interrupted, None, false, true);
+        let terminated = next_step(Stop::Terminated, None, true, true);
+        assert_eq!((in_a_script, terminated), (Step::EndSoon, Step::EndSoon));
+    }
 }

@@ -134,19 +134,21 @@ fn formats() {
     let query = "SHOW CONNECTIONS; SET time_zone = 'Europe/Berlin'; SHOW time_zone";
     assert_eq!(
         run(&[], query),
-        "connection,plugin,base_url,open\nvpn,openvpn,,false\n\ntime_zone\nEurope/Berlin\n"
+        "connection,plugin,base_url,open,auth,state,rate_left,last_error\n\
+         vpn,openvpn,,false,,not used yet,,\n\ntime_zone\nEurope/Berlin\n"
     );
     assert_eq!(
         run(&["--format", "jsonl"], query),
-        "{\"connection\":\"vpn\",\"plugin\":\"openvpn\",\"base_url\":null,\"open\":false}\n\
+        "{\"connection\":\"vpn\",\"plugin\":\"openvpn\",\"base_url\":null,\"open\":false,\
+         \"auth\":null,\"state\":\"not used yet\",\"rate_left\":null,\"last_error\":null}\n\
          {\"time_zone\":\"Europe/Berlin\"}\n"
     );
     assert_eq!(
         run(&["--format", "table"], query),
         "\
-connection  plugin   base_url  open
-──────────  ───────  ────────  ─────
-vpn         openvpn  NULL      false
+connection  plugin   base_url  open   auth  state         rate_left  last_error
+──────────  ───────  ────────  ─────  ────  ────────────  ─────────  ──────────
+vpn         openvpn  NULL      false  NULL  not used yet  NULL       NULL
 (1 row)
 
 time_zone

@@ -10,6 +10,7 @@ pub mod model;
 pub mod oam;
 pub mod program;
 pub mod provider;
+pub mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -73,6 +73,11 @@ impl<'a> Reader<'a> {
         Some((offset, value))
     }
 
+    /// Forgets keys that are somebody else's.
+    pub(super) fn leave_out(&mut self, keys: &[&str]) {
+        self.entries.retain(|(key, ..)| !keys.contains(&key.as_str()));
+    }
+
     /// Takes the tables below `key`: `[key.NAME]`.
     pub(super) fn take_tables(&mut self, key: &str) -> Result<Vec<(String, Self)>, ConfigError> {
         let Some(mut outer) = self.take_table(key)? else { return Ok(Vec::new()) };

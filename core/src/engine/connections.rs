@@ -9,6 +9,7 @@ use super::EngineOptions;
 use crate::config::{Config, ConnectionConfig, LocalTableConfig, Secrets};
 use crate::connection::Connection;
 use crate::error::{ConfigError, Error};
+use crate::fixture::Fixture;
 use crate::plugin::{ManagedPlugin, PluginPath};
 
 /// The connections.
@@ -17,6 +18,7 @@ pub struct Connections {
     config: Config,
     plugin_path: PluginPath,
     secrets: Secrets,
+    reads_fixtures: bool,
     open: Mutex<Open>,
 }
 
@@ -29,7 +31,8 @@ struct Open {
 impl Connections {
     pub(super) fn new(config: Config, options: &EngineOptions) -> Self {
         let (plugin_path, secrets) = (options.plugin_path.clone(), options.secrets.clone());
-        Self { config, plugin_path, secrets, open: Mutex::default() }
+        let reads_fixtures = options.reads_fixtures;
+        Self { config, plugin_path, secrets, reads_fixtures, open: Mutex::default() }
     }
 
     /// Returns the names of all connections, sorted.
@@ -97,7 +100,9 @@ impl Connections {
         }
         let plugin = self.load(&mut open, &config.plugin)?;
         let allows_inline_secrets = self.config.file.is_none() || self.config.is_private;
-        let connection = Connection::open(config, plugin, &self.secrets, allows_inline_secrets)
+        let fixture = self.reads_fixtures.then(Fixture::default);
+        let secrets = &self.secrets;
+        let connection = Connection::open(config, plugin, secrets, allows_inline_secrets, fixture)
             .map_err(|error| self.with_file(error))?;
         let connection = Arc::new(connection);
         open.connections.insert(name.to_owned(), Arc::clone(&connection));

@@ -43,22 +43,19 @@ pub(super) fn explain(prepared: Prepared, context: &StatementContext) -> Outcome
     nothing.explaining(explained, prepared.warnings)
 }
 
-/// Starts a query whose rows are only counted.
-///
-/// # Errors
-/// If an operator cannot start.
+/// Returns a query whose rows are only counted.
 pub(super) fn analyze(
     mut prepared: Prepared,
     context: &Arc<StatementContext>,
     timeout: Option<Duration>,
     memory_limit_bytes: usize,
-) -> Result<Outcome, Error> {
+) -> Outcome {
     let explanation = of(&prepared, context);
     let warnings = mem::take(&mut prepared.warnings);
     let run = Run { plan: Arc::clone(&prepared.plan), began: Instant::now(), n_rows: 0 };
-    let running = outcome::run(prepared, context, timeout, memory_limit_bytes)?;
+    let running = outcome::of_query(prepared, context, timeout, memory_limit_bytes);
     let explained = Explained { explanation, run: Some(run), is_told: false };
-    Ok(running.explaining(explained, warnings))
+    running.explaining(explained, warnings)
 }
 
 fn of(prepared: &Prepared, context: &StatementContext) -> Explanation {

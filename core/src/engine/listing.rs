@@ -1,19 +1,23 @@
 //! The rows of DESCRIBE and SHOW. Everything here is known without a request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::Documentation;
 use sessionql_grammar::ast::ObjectName;
 use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, History, Io, TimeColumns};
 
 use super::{Connections, Outcome};
 use crate::catalog::StatementTables;
-use crate::columns::{ColumnSource, TableColumn};
+use crate::columns::{ColumnSource, TableColumn, column_type};
+use crate::connection::Connection;
+use crate::display::count;
+use crate::duration::human;
 use crate::error::{Error, did_you_mean, nearest};
-use crate::functions::{DESCRIBED, INTERNAL};
+use crate::functions::Function;
+use crate::http::{ClientState, RateLeft, TokenHeld};
+use crate::last::LastResult;
 use crate::lower::Tables as _;
 use crate::sessions;
 
@@ -48,6 +52,9 @@ impl Listing {
 /// Lists the columns of a table: type, whether NULL may come, which filters are pushed.
 pub(super) fn describe(tables: &StatementTables<'_>, name: &ObjectName) -> Result<Outcome, Error> {
     let parts: Vec<String> = name.parts.iter().map(|part| part.normalized()).collect();
+    if let Some(last) = tables.resolve_last(&parts)? {
+        return describe_last(&last);
+    }
     if let Some(table) = tables.resolve_local(&parts)? {
         return describe_columns(table.columns(), None, false);
     }
@@ -63,6 +70,23 @@ pub(super) fn describe(tables: &StatementTables<'_>, name: &ObjectName) -> Resul
         return Err(Error::Query { message, span: Some(name.span), hint });
     };
     describe_columns(table.columns(), table.time(), table.takes_window())
+}
+
+/// Lists the columns of the last result.
+fn describe_last(last: &LastResult) -> Result<Outcome, Error> {
+    let columns = last.shape().columns;
+    let word = |data_type: &DataType| match column_type(data_type) {
+        Some(column_type) => type_word(column_type).to_owned(),
+        None => data_type.to_string().to_lowercase(),
+    };
+    let doc = "Of the last result.".to_owned();
+    Listing::default()
+        .text("column", columns.iter().map(|column| Some(column.name.clone())).collect())
+        .text("type", columns.iter().map(|column| Some(word(&column.data_type))).collect())
+        .flag("nullable", vec![true; columns.len()])
+        .text("pushed", vec![None; columns.len()])
+        .text("doc", vec![Some(doc); columns.len()])
+        .outcome()
 }
 
 /// Lists columns; the window on the columns of `time` may be pushed.
@@ -117,13 +141,54 @@ fn describe_columns(
 pub(super) fn connections(connections: &Connections) -> Result<Outcome, Error> {
     let configs: Vec<_> = connections.configs().collect();
     let opened = connections.opened();
-    let is_open = |name: &str| opened.iter().any(|open| open.config.name == name);
+    let open = |name: &str| opened.iter().find(|open| open.config.name == name);
+    let each = |of: &dyn Fn(&Connection) -> Option<String>| {
+        configs.iter().map(|config| open(&config.name).and_then(|open| of(open))).collect()
+    };
+    let state = |name: &str| {
+        let state = open(name).and_then(|open| open.client_state());
+        state_in_words(state.as_ref())
+    };
+    let left = |state: ClientState| match &state.left {
+        Some(left) => left_in_words(left),
+        None => "no limit known".to_owned(),
+    };
     Listing::default()
         .text("connection", configs.iter().map(|config| Some(config.name.clone())).collect())
         .text("plugin", configs.iter().map(|config| Some(config.plugin.clone())).collect())
         .text("base_url", configs.iter().map(|config| config.base_url.clone()).collect())
-        .flag("open", configs.iter().map(|config| is_open(&config.name)).collect())
+        .flag("open", configs.iter().map(|config| open(&config.name).is_some()).collect())
+        .text("auth", each(&|open| Some(open.auth_word().to_owned())))
+        .text("state", configs.iter().map(|config| Some(state(&config.name))).collect())
+        .text("rate_left", each(&|open| open.client_state().map(left)))
+        .text("last_error", each(&|open| open.client_state()?.last_error))
         .outcome()
+}
+
+/// Returns how far a connection is, in words.
+fn state_in_words(state: Option<&ClientState>) -> String {
+    let Some(state) = state else { return "not used yet".to_owned() };
+    let answered = if state.has_answered { "answered" } else { "not answered yet" };
+    match state.token {
+        TokenHeld::NotNeeded => answered.to_owned(),
+        TokenHeld::None => "no token".to_owned(),
+        TokenHeld::Fetching => "fetching a token".to_owned(),
+        TokenHeld::Held(None) => "token held".to_owned(),
+        TokenHeld::Held(Some(left)) => {
+            format!("token held for {}", human(Duration::from_secs(left.as_secs())))
+        }
+    }
+}
+
+/// Returns what a rate allows, in words.
+fn left_in_words(left: &RateLeft) -> String {
+    let requests = count(left.requests, "request");
+    match left.more_in {
+        Some(wait) if left.requests == 0 => {
+            format!("{requests}, more in {}", human(Duration::from_secs(wait.as_secs().max(1))))
+        }
+        _ => requests,
+    }
 }
 
 /// Lists the plugins that are found; one that cannot be used says why.
@@ -138,6 +203,7 @@ pub(super) fn plugins(connections: &Connections) -> Result<Outcome, Error> {
     Listing::default()
         .text("plugin", names.iter().cloned().map(Some).collect())
         .text("version", each(&|plugin| plugin.manifest.version.clone()))
+        .text("abi", each(&|_| sessionql_plugin_abi::ABI_VERSION.to_string()))
         .text("io", each(&|plugin| io(plugin.manifest.io)))
         .text("doc", each(&|plugin| plugin.manifest.doc.clone()))
         .text("file", each(&|plugin| plugin.file.display().to_string()))
@@ -190,50 +256,17 @@ pub(super) fn tables(connections: &Connections) -> Result<Outcome, Error> {
 }
 
 /// Lists the functions that can be called: our own, and the engine's as it describes them.
-pub(super) fn functions(state: &SessionState) -> Result<Outcome, Error> {
-    let mut rows: Vec<[String; 4]> = Vec::new();
-    for own in DESCRIBED {
-        rows.push([own.name, own.kind, own.signature, own.doc].map(str::to_owned));
-    }
-    let mut add = |name: &String, kind: &str, documentation: Option<&Documentation>| {
-        let is_known = DESCRIBED.iter().any(|own| own.name == name);
-        if is_known || INTERNAL.contains(&name.as_str()) {
-            return;
-        }
-        let signature = documentation.map(|of| of.syntax_example.trim().to_owned());
-        let doc = documentation.map(|of| first_sentence(&of.description));
-        let signature = signature.unwrap_or_else(|| format!("{name}(…)"));
-        rows.push([name.clone(), kind.to_owned(), signature, doc.unwrap_or_default()]);
-    };
-    for (name, function) in state.scalar_functions() {
-        add(name, "scalar", function.documentation());
-    }
-    for (name, function) in state.aggregate_functions() {
-        add(name, "aggregate", function.documentation());
-    }
-    for (name, function) in state.window_functions() {
-        add(name, "window", function.documentation());
-    }
-    rows.sort();
-    let column = |idx: usize| {
-        rows.iter().map(|row| Some(row[idx].clone()).filter(|text| !text.is_empty())).collect()
+pub(super) fn functions(functions: &[Function]) -> Result<Outcome, Error> {
+    let column = |of: &dyn Fn(&Function) -> &str| {
+        let texts = functions.iter().map(|function| of(function).to_owned());
+        texts.map(|text| Some(text).filter(|text| !text.is_empty())).collect()
     };
     Listing::default()
-        .text("function", column(0))
-        .text("kind", column(1))
-        .text("signature", column(2))
-        .text("doc", column(3))
+        .text("function", column(&|function| &function.name))
+        .text("kind", column(&|function| function.kind))
+        .text("signature", column(&|function| &function.signature))
+        .text("doc", column(&|function| &function.doc))
         .outcome()
-}
-
-/// Returns the first sentence of a description, on one line.
-fn first_sentence(description: &str) -> String {
-    let paragraph = description.trim().split("\n\n").next().unwrap_or_default();
-    let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.find(". ") {
-        Some(end) => line[..=end].to_owned(),
-        None => line,
-    }
 }
 
 /// Lists the parameters: name, type, value and doc of each.
@@ -253,7 +286,7 @@ pub(super) fn setting(name: &str, value: &str) -> Result<Outcome, Error> {
 }
 
 /// The word for a type in DESCRIBE and in the machine formats.
-fn type_word(column_type: ColumnType) -> &'static str {
+pub(crate) fn type_word(column_type: ColumnType) -> &'static str {
     match column_type {
         ColumnType::Text => "text",
         ColumnType::Timestamp => "timestamp",

@@ -1,13 +1,17 @@
-//! What comes of a statement: columns, rows as they arrive, and then what they cover.
+//! What comes of a statement: columns, rows as they arrive, and then what they cover. A query is not
+//! started before its first row is asked for, so that what it may cost can be looked at.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use chrono_tz::Tz;
 use datafusion::common::DataFusionError;
-use datafusion::physical_plan::execute_stream;
+use datafusion::execution::SessionState;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt as _;
 use sessionql_grammar::ast::Span;
 use tokio::sync::mpsc;
@@ -20,7 +24,7 @@ use super::plan::Prepared;
 use super::words::sentence;
 use crate::completeness::{Completeness, Progress};
 use crate::error::Error;
-use crate::explain::Explanation;
+use crate::explain::{Estimate, Explanation, ScanCost, estimate, scan_costs};
 use crate::statement::StatementContext;
 
 /// Something about a query that is probably not what its author meant.
@@ -52,10 +56,20 @@ pub struct Outcome {
     context: Option<Arc<StatementContext>>,
     not_monotone: HashSet<usize>,
     explained: Option<Explained>,
+    /// What is read, if the statement is a query.
+    reads: Option<Reads>,
 }
 
+/// The plan of a query, for what there is to tell of its scans.
 #[derive(Debug)]
+struct Reads {
+    plan: Arc<dyn ExecutionPlan>,
+    time_zone: Tz,
+}
+
 enum Rows {
+    /// A query that waits for somebody to ask for its rows.
+    Planned(Box<Planned>),
     /// Rows of a running query; `None` is its end. A channel that closes without one lost rows, and
     /// the task knows why.
     Running(mpsc::Receiver<Option<Result<RecordBatch, Error>>>, JoinHandle<()>),
@@ -63,6 +77,21 @@ enum Rows {
     Ended,
     /// Rows that were there from the start.
     Ready(std::vec::IntoIter<RecordBatch>),
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Rows")
+    }
+}
+
+/// What is needed to run a query.
+struct Planned {
+    plan: Arc<dyn ExecutionPlan>,
+    state: SessionState,
+    culprits: Culprits,
+    timeout: Option<Duration>,
+    memory_limit_bytes: usize,
 }
 
 impl Outcome {
@@ -81,6 +110,7 @@ impl Outcome {
             context: None,
             not_monotone: HashSet::new(),
             explained: None,
+            reads: None,
         }
     }
 
@@ -122,6 +152,12 @@ impl Outcome {
     }
 
     async fn next_rows(&mut self) -> Option<Result<RecordBatch, Error>> {
+        if let Rows::Planned(_) = self.rows
+            && let Some(context) = &self.context
+            && let Rows::Planned(planned) = mem::replace(&mut self.rows, Rows::Ended)
+        {
+            self.rows = planned.start(context);
+        }
         match &mut self.rows {
             Rows::Running(receiver, task) => {
                 let next = match receiver.recv().await {
@@ -137,7 +173,20 @@ impl Outcome {
                 next
             }
             Rows::Ready(batches) => batches.next().map(Ok),
-            Rows::Ended => None,
+            Rows::Ended | Rows::Planned(_) => None,
+        }
+    }
+
+    /// Returns what the query is expected to cost. Nothing is sent before its first row is asked for.
+    pub fn estimate(&self) -> Estimate {
+        self.reads.as_ref().map(|reads| estimate(&reads.plan)).unwrap_or_default()
+    }
+
+    /// Returns what each scan has cost so far, in the order of the plan.
+    pub fn scan_costs(&self) -> Vec<ScanCost> {
+        match (&self.reads, &self.context) {
+            (Some(reads), Some(context)) => scan_costs(&reads.plan, context, reads.time_zone),
+            _ => Vec::new(),
         }
     }
 
@@ -174,24 +223,45 @@ impl Drop for Outcome {
     }
 }
 
-/// Starts a prepared query on the current runtime.
-///
-/// # Errors
-/// If an operator cannot start.
-pub(super) fn run(
+/// Returns the outcome of a prepared query; it runs when its first row is asked for.
+pub(super) fn of_query(
     prepared: Prepared,
     context: &Arc<StatementContext>,
     timeout: Option<Duration>,
     memory_limit_bytes: usize,
-) -> Result<Outcome, Error> {
-    let Prepared { plan, state, warnings, not_monotone, culprits, .. } = prepared;
+) -> Outcome {
+    let Prepared { plan, state, warnings, not_monotone, culprits, time_zone, .. } = prepared;
+    let reads = Some(Reads { plan: Arc::clone(&plan), time_zone });
     let schema = plan.schema();
-    let mut stream = execute_stream(plan, state.task_ctx())
-        .map_err(|error| run_error(context, memory_limit_bytes, &culprits, &error))?;
-    let (sender, receiver) = mpsc::channel(1);
-    let running = Arc::clone(context);
-    // The task ends with the query: at its last row, its failure, its deadline or its cancellation.
-    let task = tokio::spawn(async move {
+    let planned = Planned { plan, state, culprits, timeout, memory_limit_bytes };
+    let (rows, context) = (Rows::Planned(Box::new(planned)), Some(Arc::clone(context)));
+    Outcome { schema, warnings, rows, context, not_monotone, explained: None, reads }
+}
+
+impl Planned {
+    /// Starts the query on the engine's runtime, whose threads have the stack for it.
+    fn start(self, context: &Arc<StatementContext>) -> Rows {
+        let (sender, receiver) = mpsc::channel(1);
+        // The task ends with the query: at its last row, its failure, its deadline or its
+        // cancellation.
+        let task = context.runtime.spawn(self.run(Arc::clone(context), sender));
+        Rows::Running(receiver, task)
+    }
+
+    async fn run(
+        self,
+        running: Arc<StatementContext>,
+        sender: mpsc::Sender<Option<Result<RecordBatch, Error>>>,
+    ) {
+        let Self { plan, state, culprits, timeout, memory_limit_bytes } = self;
+        let failure = |error| run_error(&running, memory_limit_bytes, &culprits, &error);
+        let mut stream = match execute_stream(plan, state.task_ctx()) {
+            Ok(stream) => stream,
+            Err(error) => {
+                let _ended = sender.send(Some(Err(failure(error)))).await;
+                return;
+            }
+        };
         loop {
             let deadline = async {
                 match running.deadline {
@@ -206,11 +276,7 @@ pub(super) fn run(
                     running.cancel.cancel();
                     Some(Err(Error::Timeout { after: timeout.unwrap_or_default() }))
                 }
-                next = stream.next() => next.map(|rows| {
-                    rows.map_err(|error| {
-                        run_error(&running, memory_limit_bytes, &culprits, &error)
-                    })
-                }),
+                next = stream.next() => next.map(|rows| rows.map_err(failure)),
             };
             let is_last = !matches!(next, Some(Ok(_)));
             if next.is_none() {
@@ -224,10 +290,7 @@ pub(super) fn run(
                 return;
             }
         }
-    });
-    let rows = Rows::Running(receiver, task);
-    let context = Some(Arc::clone(context));
-    Ok(Outcome { schema, warnings, rows, context, not_monotone, explained: None })
+    }
 }
 
 /// Returns what stopped a running query: a scan's own words if a scan failed.

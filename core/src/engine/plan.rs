@@ -22,7 +22,7 @@ use super::culprit::{self, Culprits};
 use super::phrases::{Said, rephrase};
 use super::unknown;
 use super::words::sentence;
-use super::{EngineOptions, Shared, Warning};
+use super::{EngineOptions, RunSettings, Shared, Warning};
 use crate::asof::AsofPlanner;
 use crate::catalog::StatementTables;
 use crate::error::Error;
@@ -153,20 +153,8 @@ async fn plan(
     let settings =
         shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let tables = StatementTables::new(&shared.connections, Arc::clone(context));
-    let lowered = lower::lower(
-        query,
-        &lower::Context {
-            text,
-            tables: &tables,
-            now: context.now,
-            time_zone: settings.time_zone,
-            since: settings.since,
-            until: settings.until,
-            parameters,
-            functions: &EngineFunctions(&shared.state),
-            with_all_columns,
-        },
-    );
+    let parameters = (parameters, with_all_columns);
+    let lowered = lower_query(shared, context, &settings, &tables, (text, query), parameters);
     if let Some(failure) = tables.take_failure() {
         return Err(failure);
     }
@@ -229,6 +217,36 @@ fn zoned_state(shared: &Shared, time_zone: Tz) -> SessionState {
         .build();
     *zoned = Some((time_zone, state.clone()));
     state
+}
+
+/// Lowers a query, with the window of the run if that is for what it reads.
+fn lower_query(
+    shared: &Shared,
+    context: &StatementContext,
+    settings: &RunSettings,
+    tables: &StatementTables<'_>,
+    (text, query): (&str, &Query),
+    (parameters, with_all_columns): (HashMap<String, Expr>, bool),
+) -> Result<Lowered, lower::LowerError> {
+    let mut meant_for = lower::Context {
+        text,
+        tables,
+        now: context.now,
+        time_zone: settings.time_zone,
+        since: settings.since,
+        until: settings.until,
+        parameters,
+        functions: &EngineFunctions(&shared.state),
+        with_all_columns,
+    };
+    let lowered = lower::lower(query, &meant_for);
+    let has_window = settings.since.is_some() || settings.until.is_some();
+    if has_window && tables.is_last_alone() {
+        // The last result was read with a window; another one takes rows away that nobody misses.
+        (meant_for.since, meant_for.until) = (None, None);
+        return lower::lower(query, &meant_for);
+    }
+    lowered
 }
 
 /// The functions of the engine, and those that only lowering knows.

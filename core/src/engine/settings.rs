@@ -1,5 +1,7 @@
 //! What `SET` changes and `SHOW` tells, for the statements of one run.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sessionql_grammar::ast::{Expr, ExprKind, Ident, Literal};
@@ -15,6 +17,8 @@ pub struct RunSettings {
     pub time_zone: Tz,
     /// Whether filters are sent to providers; `off` serves to test that this changes no answer.
     pub pushdown: bool,
+    /// How old answers may be that are given again; without it none are kept.
+    pub cache_ttl: Option<Duration>,
     /// The begin of the window of every SELECT that has none of its own.
     pub since: Option<DateTime<Utc>>,
     /// The end of that window.
@@ -25,13 +29,14 @@ pub struct RunSettings {
 }
 
 /// The names of the settings.
-const NAMES: [&str; 3] = ["time_zone", "pushdown", "memory_limit"];
+pub(super) const NAMES: [&str; 3] = ["time_zone", "pushdown", "memory_limit"];
 
 impl RunSettings {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             time_zone: settings.time_zone,
             pushdown: true,
+            cache_ttl: None,
             since: None,
             until: None,
             parameters: Parameters::default(),

@@ -14,7 +14,7 @@ pub(crate) struct Described {
 }
 
 /// The functions, in the order of their names.
-pub(crate) const DESCRIBED: [Described; 13] = [
+pub(crate) const DESCRIBED: [Described; 18] = [
     Described {
         name: "ago",
         kind: "scalar",
@@ -22,10 +22,22 @@ pub(crate) const DESCRIBED: [Described; 13] = [
         doc: "The instant that long before now().",
     },
     Described {
+        name: "cast",
+        kind: "scalar",
+        signature: "cast(value AS type)",
+        doc: "The value as another type; value::type is short for it.",
+    },
+    Described {
         name: "covered",
         kind: "aggregate",
         signature: "covered(start, end)",
         doc: "The time during which at least one was open, none of it counted twice.",
+    },
+    Described {
+        name: "extract",
+        kind: "scalar",
+        signature: "extract(part FROM instant)",
+        doc: "A part of a time as a number, such as its hour, in the query's time zone.",
     },
     Described {
         name: "ip_in",
@@ -68,6 +80,24 @@ pub(crate) const DESCRIBED: [Described; 13] = [
         kind: "scalar",
         signature: "now()",
         doc: "The instant of the statement, the same wherever it is named.",
+    },
+    Described {
+        name: "overlap",
+        kind: "scalar",
+        signature: "overlap(a, b)",
+        doc: "How long two sessions of the query were open at the same time.",
+    },
+    Described {
+        name: "overlap_end",
+        kind: "scalar",
+        signature: "overlap_end(a, b)",
+        doc: "When the time ended during which two sessions were open; NULL if it has not.",
+    },
+    Described {
+        name: "overlap_start",
+        kind: "scalar",
+        signature: "overlap_start(a, b)",
+        doc: "When the time began during which two sessions were open.",
     },
     Described {
         name: "time_bucket",

@@ -93,6 +93,18 @@ pub struct Usage {
     pub bytes: u64,
 }
 
+impl Usage {
+    /// Adds what other requests cost.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.token_requests += other.token_requests;
+        self.retries += other.retries;
+        self.answers += other.answers;
+        self.waited += other.waited;
+        self.bytes += other.bytes;
+    }
+}
+
 /// One request that was sent and has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedRequest {

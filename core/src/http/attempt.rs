@@ -64,6 +64,7 @@ impl Inner {
             Ok(Ok(response)) => response,
         };
         let status = response.status().as_u16();
+        self.clock.note(response.headers());
         flight.head_arrived(status);
         let departed = flight.departed();
         let result = self.judge(prepared, response, pass.as_ref()).await;

@@ -5,7 +5,7 @@
 //! it the socket.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
@@ -17,6 +17,7 @@ use url::Url;
 
 use super::auth::Authenticator;
 use super::body::BodyLimits;
+use super::clock::ServerClock;
 use super::fault::{Fault, Remedy};
 use super::limiter::{Limiter, is_rate};
 use super::origin::{Origin, config};
@@ -32,7 +33,7 @@ const MOST_REDIRECTS: u32 = 3;
 /// The HTTP client of one connection; cheap to clone, shared by all its scans.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 /// What all clones share.
@@ -48,6 +49,9 @@ pub(super) struct Inner {
     pub(super) redactor: Redactor,
     pub(super) header_timeout: Duration,
     pub(super) limits: BodyLimits,
+    pub(super) clock: ServerClock,
+    /// How the last request went.
+    pub(super) last: Mutex<Option<Result<(), String>>>,
 }
 
 /// What an attempt that did not fail brings.
@@ -123,6 +127,8 @@ impl Client {
             redactor,
             header_timeout,
             limits,
+            clock: ServerClock::default(),
+            last: Mutex::default(),
         };
         Ok((Self { inner: Arc::new(inner) }, notes))
     }
@@ -132,6 +138,12 @@ impl Client {
         self.inner.redactor.text(text)
     }
 
+    /// Returns by how many seconds the server's clock is ahead of this machine's, as far as its last
+    /// answer tells.
+    pub fn clock_ahead_s(&self) -> Option<i64> {
+        self.inner.clock.ahead_s()
+    }
+
     /// Sends one request; returns when its whole answer has arrived and was verified.
     ///
     /// # Errors
@@ -139,9 +151,19 @@ impl Client {
     /// - `Cancelled`, `Timeout`, `Budget`: what the scope says
     /// - `Unreachable`, `Auth`, `BadAnswer`, `ProviderError`: what retries did not help against
     pub async fn send(&self, request: &HttpRequest, scope: &Scope) -> Result<Answer, WireError> {
-        self.send_unmasked(request, scope)
+        let sent = self
+            .send_unmasked(request, scope)
             .await
-            .map_err(|error| WireError { message: scope.sensitive.mask(&error.message), ..error })
+            .map_err(|error| WireError { message: scope.sensitive.mask(&error.message), ..error });
+        let is_ours = |error: &WireError| {
+            matches!(error.code, Reason::Cancelled | Reason::Timeout | Reason::Budget)
+        };
+        if !sent.as_ref().is_err_and(is_ours)
+            && let Ok(mut last) = self.inner.last.lock()
+        {
+            *last = Some(sent.as_ref().map(drop).map_err(|error| error.message.clone()));
+        }
+        sent
     }
 
     async fn send_unmasked(

@@ -19,6 +19,7 @@ use self::pace::Pace;
 use self::window::Window;
 use super::account::Account;
 use super::quota::Quota;
+use super::state::RateLeft;
 
 /// Over which time at least, and which at most, the rate of accepted requests is measured when a
 /// provider throttles without saying its limit.
@@ -124,6 +125,39 @@ impl Limiter {
             }
             account.sleep(wait).await;
         }
+    }
+
+    /// Returns what the rate allows now, if anything is known of one.
+    pub(super) fn left(&self, now: Instant) -> Option<RateLeft> {
+        let mut state = self.state();
+        if let Some(until) = state.closed_until.filter(|until| *until > now) {
+            return Some(RateLeft { requests: 0, more_in: Some(until - now) });
+        }
+        if let Some(left) = state.window.as_ref().and_then(|window| window.left(now)) {
+            return Some(left);
+        }
+        let (bucket, pace) = state.rate.as_mut()?;
+        bucket.fill(now, pace.per_second());
+        let more_in = bucket.wait(pace.per_second());
+        Some(RateLeft { requests: bucket.whole_tokens(), more_in })
+    }
+
+    /// Returns how long so many requests take at the rate that is known, or else at the published one.
+    pub(super) fn time_for(&self, n: u64, published: Option<Rate>, now: Instant) -> Duration {
+        let mut state = self.state();
+        let closed = state.closed_until.map_or(Duration::ZERO, |until| until.duration_since(now));
+        let waiting = match (&mut state.rate, published.filter(|rate| is_rate(*rate))) {
+            (Some((bucket, pace)), _) => {
+                bucket.fill(now, pace.per_second());
+                bucket.time_for(n, pace.per_second())
+            }
+            (None, Some(rate)) => {
+                let bucket = Bucket::new(rate.burst, f64::from(rate.burst), now);
+                bucket.time_for(n, per_second(rate))
+            }
+            (None, None) => Duration::ZERO,
+        };
+        closed.saturating_add(waiting)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

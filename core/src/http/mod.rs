@@ -2,7 +2,7 @@
 //! In: a declared request of one connection. Out: a verified answer, or an error that says why not.
 //! `client` tells the story of one request; the other files know one rule each: `origin` where a
 //! request may go, `auth` and `token` who asks, `retry` and `limiter` when, `body` whether the
-//! answer is whole, `redact`, `preview`, `sensitive` and `account` what may be said about it.
+//! answer is whole, `redact`, `preview`, `sensitive`, `account` and `state` what may be said about it.
 //! Called by the plugin handle from blocking threads through the runtime. Prints nothing, reads no
 //! environment variable, never hands a secret to a plugin.
 
@@ -17,6 +17,7 @@ mod attempt;
 mod auth;
 mod body;
 mod client;
+mod clock;
 mod fault;
 mod header;
 mod limiter;
@@ -27,6 +28,7 @@ mod quota;
 mod redact;
 mod retry;
 mod sensitive;
+mod state;
 mod tls;
 mod token;
 
@@ -37,6 +39,7 @@ pub use preview::Preview;
 pub use redact::request_line;
 pub use retry::RetryOptions;
 pub use sensitive::Sensitive;
+pub use state::{ClientState, RateLeft, TokenHeld};
 
 /// Everything about one connection that HTTP needs; built from configuration and manifest.
 /// Start from [`HttpOptions::new`], which fills in the defaults.

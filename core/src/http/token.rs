@@ -23,6 +23,7 @@ use super::body::Expected;
 use super::origin::{Origin, config, parse_url};
 use super::prepare::Prepared;
 use super::redact::Redactor;
+use super::state::TokenHeld;
 use super::{Credentials, HttpOptions};
 
 /// How long before its end a token is renewed, or half its life if that is less.
@@ -147,6 +148,19 @@ impl TokenSource {
             max_bytes: MAX_BODY_BYTES,
             expected: Expected::Json,
             published: None,
+        }
+    }
+
+    /// Returns what is known of the token, without waiting for one that is being fetched.
+    pub(super) fn held(&self) -> TokenHeld {
+        let Ok(state) = self.state.try_lock() else { return TokenHeld::Fetching };
+        match &state.token {
+            None => TokenHeld::None,
+            Some(Token { renew_at: None, .. }) => TokenHeld::Held(None),
+            Some(Token { renew_at: Some(renew_at), .. }) => {
+                let left = renew_at.checked_duration_since(Instant::now());
+                left.map_or(TokenHeld::None, |left| TokenHeld::Held(Some(left)))
+            }
         }
     }
 

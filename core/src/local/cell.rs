@@ -14,7 +14,7 @@ const MOST_EXACT_INT: u64 = 1 << 53;
 
 /// One value as a file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     /// There is none.
     Null,
     /// A field of CSV: it may mean anything.
@@ -33,7 +33,7 @@ pub(super) enum Cell {
 
 /// One value in its column's type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Null,
     Text(std::borrow::Cow<'a, str>),
     Int(i64),
@@ -120,7 +120,7 @@ impl Cell {
     ///
     /// # Errors
     /// What the value is not, for the end of a sentence.
-    pub(super) fn value(&self, column_type: ColumnType, zone: Tz) -> Result<Value<'_>, String> {
+    pub(crate) fn value(&self, column_type: ColumnType, zone: Tz) -> Result<Value<'_>, String> {
         if *self == Self::Null {
             return Ok(Value::Null);
         }

@@ -74,7 +74,7 @@ impl<R: BufRead> JsonlReader<R> {
 }
 
 /// Returns a value of JSON as a cell.
-fn read_cell(raw: &str) -> Result<Cell, serde_json::Error> {
+pub(crate) fn read_cell(raw: &str) -> Result<Cell, serde_json::Error> {
     Ok(match raw.as_bytes().first() {
         Some(b'n') => Cell::Null,
         Some(b't') => Cell::Bool(true),

@@ -103,7 +103,7 @@ pub(super) fn batch(
 }
 
 /// Builds one column.
-pub(super) enum Builder {
+pub(crate) enum Builder {
     Text(StringBuilder),
     Int(Int64Builder),
     Float(Float64Builder),
@@ -114,7 +114,7 @@ pub(super) enum Builder {
 }
 
 impl Builder {
-    pub(super) fn new(column_type: ColumnType) -> Self {
+    pub(crate) fn new(column_type: ColumnType) -> Self {
         match column_type {
             ColumnType::Text | ColumnType::Json => Self::Text(StringBuilder::new()),
             ColumnType::Int64 => Self::Int(Int64Builder::new()),
@@ -130,7 +130,7 @@ impl Builder {
 
     /// Adds a value; one of another type than the column's, which there is none of, is NULL.
     /// Returns how many bytes it took, about.
-    pub(super) fn push(&mut self, value: Value<'_>) -> usize {
+    pub(crate) fn push(&mut self, value: Value<'_>) -> usize {
         const NUMBER_BYTES: usize = 8;
         match (self, value) {
             (Self::Text(builder), Value::Text(text)) => {
@@ -158,7 +158,7 @@ impl Builder {
         NUMBER_BYTES
     }
 
-    pub(super) fn finish(self) -> ArrayRef {
+    pub(crate) fn finish(self) -> ArrayRef {
         match self {
             Self::Text(mut builder) => Arc::new(builder.finish()),
             Self::Int(mut builder) => Arc::new(builder.finish()),

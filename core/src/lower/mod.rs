@@ -80,7 +80,7 @@ pub trait Functions {
 }
 
 /// What lowering needs to know of a table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TableShape {
     /// Schema and table as the engine finds it.
     pub reference: Vec<String>,
@@ -88,6 +88,8 @@ pub struct TableShape {
     pub columns: Vec<ColumnShape>,
     /// The columns of a session's start and end, if its rows are sessions.
     pub time: Option<(String, String)>,
+    /// Whether the window of the run is not for its rows, but one of the SELECT's own is.
+    pub ignores_default_window: bool,
 }
 
 /// What lowering needs to know of a column.

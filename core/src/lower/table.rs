@@ -162,7 +162,9 @@ impl Lowering<'_> {
                 .projection
                 .extend(first.map(sql::Expr::Identifier).map(sql::SelectItem::UnnamedExpr));
         }
-        if let (Some(bounds), Some((start, end))) = (&self.bounds, &shape.time) {
+        let bounds = self.bounds.as_ref();
+        let bounds = bounds.filter(|bounds| !(bounds.is_default() && shape.ignores_default_window));
+        if let (Some(bounds), Some((start, end))) = (bounds, &shape.time) {
             select.selection = Some(bounds.predicate(start, end));
             self.n_windowed += 1;
             self.has_lifetimes = true;

@@ -37,6 +37,7 @@ impl Tables for Fake {
                     column("raw", &DataType::Utf8),
                 ],
                 time: Some(("start".to_owned(), "end".to_owned())),
+                ..TableShape::default()
             }),
             ["users"] => Some(TableShape {
                 reference: vec!["local".to_owned(), "users".to_owned()],
@@ -46,16 +47,19 @@ impl Tables for Fake {
                     column("raw", &DataType::Utf8),
                 ],
                 time: None,
+                ..TableShape::default()
             }),
             ["states"] => Some(TableShape {
                 reference: vec!["local".to_owned(), "states".to_owned()],
                 columns: vec![column("id", &DataType::Utf8), column("status", &DataType::Utf8)],
                 time: None,
+                ..TableShape::default()
             }),
             ["visits"] => Some(TableShape {
                 reference: vec!["local".to_owned(), "visits".to_owned()],
                 columns: vec![column("began", &time), column("ended", &time)],
                 time: Some(("began".to_owned(), "ended".to_owned())),
+                ..TableShape::default()
             }),
             _ => None,
         }

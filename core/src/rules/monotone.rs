@@ -23,6 +23,7 @@ use datafusion::physical_plan::unnest::UnnestExec;
 
 use crate::asof::AsofJoinExec;
 use crate::bind_join::BindJoinExec;
+use crate::last::LastExec;
 use crate::scan::ScanExec;
 use crate::sessions::UnreadExec;
 
@@ -35,7 +36,8 @@ pub(crate) fn scans_that_may_turn_wrong(plan: &Arc<dyn ExecutionPlan>) -> HashSe
 
 fn collect(plan: &Arc<dyn ExecutionPlan>, is_wrong: bool, scans: &mut HashSet<usize>) {
     let scan = plan.downcast_ref::<ScanExec>().map(ScanExec::id);
-    if let Some(scan) = scan.or_else(|| plan.downcast_ref::<UnreadExec>().map(UnreadExec::id)) {
+    let scan = scan.or_else(|| plan.downcast_ref::<UnreadExec>().map(UnreadExec::id));
+    if let Some(scan) = scan.or_else(|| plan.downcast_ref::<LastExec>().map(LastExec::id)) {
         if is_wrong {
             scans.insert(scan);
         }

@@ -81,6 +81,7 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, scans: &mut Vec<ScanExec>) {
         let may_share = plan.context.pushes_filters
             && plan.branches.is_none()
             && !plan.slices.is_empty()
+            && plan.cached.is_none()
             && !matches!(scan.keys(), Keys::Bound { .. });
         if may_share {
             scans.push(scan.clone());
@@ -159,7 +160,7 @@ fn unite(one: &ScanPlan, other: &ScanPlan) -> Option<ScanPlan> {
     let mut united = one.clone();
     if request != one.request {
         let Plan { verdicts, slices, gaps, previews, estimate, notes, .. } =
-            one.connection.managed.plan(&request).ok()?;
+            one.connection.plan(&request).ok()?;
         united = ScanPlan { request, verdicts, slices, gaps, previews, estimate, ..united };
         united.notes.extend(notes);
         let is_same_answer = united.slices == one.slices

@@ -21,6 +21,7 @@ use tokio_util::sync::DropGuard;
 use super::ScanPlan;
 use super::deduplicate::Seen;
 use super::wanted::Wanted;
+use crate::cache::Recording;
 use crate::completeness::{EntryId, RowCounts};
 use crate::error::Error;
 use crate::http::{Account, Scope};
@@ -111,6 +112,7 @@ impl Start {
                 sender: &sender,
                 seen: Seen::new(plan.key.clone(), memory),
                 held: None,
+                recording: plan.is_recorded.then(Recording::default),
                 entry,
                 wanted,
                 failed: None,
@@ -153,6 +155,8 @@ struct Run<'a> {
     /// Rows that go out when the plugin sends a request, emits more, or ends: a consumer that
     /// has enough of them may not wait for what the report says of them.
     held: Option<RecordBatch>,
+    /// The rows for the cache, as long as nothing speaks against keeping them.
+    recording: Option<Recording>,
     entry: EntryId,
     wanted: Wanted,
     /// What went wrong on the host's side while rows were taken.
@@ -189,7 +193,10 @@ impl Run<'_> {
             let mut request = plan.request.clone();
             request.learned = plan.connection.learned();
             let slice = ScanRequest { request, slice: slice.clone() };
-            let end = plan.connection.managed.scan(&slice, self);
+            let end = match plan.connection.given_rows(&slice.request) {
+                None => plan.connection.managed.scan(&slice, self),
+                Some(rows) => rows.and_then(|rows| self.take_given(rows)),
+            };
             if let Some(error) = self.failed.take() {
                 return Err(error);
             }
@@ -202,6 +209,7 @@ impl Run<'_> {
                     gaps.extend(report.gaps);
                     notes.extend(report.notes);
                     if flow != Flow::GoOn {
+                        self.recording = None;
                         gaps = about_values(gaps);
                         break;
                     }
@@ -218,8 +226,23 @@ impl Run<'_> {
                 Err(error) => return self.fail(error),
             }
         }
+        self.keep(&gaps, &notes);
         self.write(gaps, notes);
         Ok(())
+    }
+
+    /// Keeps the rows for later scans, if all of them came and nothing is missing.
+    fn keep(&mut self, gaps: &[Gap], notes: &[String]) {
+        let (plan, recording) = (self.plan, self.recording.take());
+        let (Some(cache), Some(recording)) = (&plan.context.cache, recording) else { return };
+        if !gaps.is_empty() {
+            return;
+        }
+        let mut notes = notes.to_vec();
+        notes.iter_mut().for_each(|note| self.redact(note));
+        let read = (Arc::clone(&plan.wire_schema), notes, plan.context.clock);
+        let connection = &plan.connection.config.name;
+        cache.keep(connection, &plan.request, &plan.verdicts, recording, read);
     }
 
     /// Takes the end of a slice, and tells whether the consumer wants the next one. If it had enough,
@@ -299,6 +322,7 @@ impl Run<'_> {
         let n_emitted = wire.num_rows() as u64;
         let new = self.seen.retain_new(wire)?;
         let n_new = new.num_rows() as u64;
+        self.recording.iter_mut().for_each(|recording| recording.add(&new));
         if let Some(time) = &plan.time
             && plan.context.counts_reversed.load(Ordering::Relaxed)
         {
@@ -314,7 +338,22 @@ impl Run<'_> {
             // What a plugin that does its own I/O waits for, and how long, is not known.
             is_wanted &= plan.client.is_some() || self.pass_on();
         }
-        Ok(if is_wanted && !self.wanted.is_nothing() { Flow::GoOn } else { Flow::Stop })
+        if is_wanted && !self.wanted.is_nothing() {
+            return Ok(Flow::GoOn);
+        }
+        // A plugin may end as if it had not been told to stop.
+        self.recording = None;
+        Ok(Flow::Stop)
+    }
+
+    /// Takes rows that are given in place of the plugin's.
+    fn take_given(&mut self, rows: RecordBatch) -> Result<ScanEnd, WireError> {
+        match self.take_rows(rows) {
+            Ok(Flow::GoOn) => return Ok(ScanEnd::Reported(Report::default())),
+            Ok(_) => {}
+            Err(error) => self.failed = Some(error),
+        }
+        Ok(ScanEnd::Stopped(Report::default()))
     }
 
     /// Lets rows that were held go out, and tells whether there is still a consumer.

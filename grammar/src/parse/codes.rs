@@ -18,6 +18,10 @@ const PARAMETER: char = '\u{a3}';
 const TEXT: char = '\u{a4}';
 const PLAIN: char = '\u{182}';
 const QUOTED: char = '\u{183}';
+/// `like`: from here on words may be columns.
+const FIRST_NO_ALIAS: char = '\u{10d}';
+/// `all`: from here on words are names everywhere.
+const FIRST_NAME: char = '\u{13a}';
 /// What the grammar has no rule for.
 const NOTHING: char = '\u{bf}';
 
@@ -25,6 +29,49 @@ const NOTHING: char = '\u{bf}';
 static WORDS: LazyLock<HashMap<&[u8], char>> = LazyLock::new(|| {
     rules().filter_map(|(rule, code)| Some((rule.strip_prefix("k_")?.as_bytes(), code))).collect()
 });
+
+/// A word of the language.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word {
+    /// In lower case.
+    pub(super) text: &'static str,
+    /// As it is written where it is a keyword.
+    pub(super) written: &'static str,
+    /// Where it is a name.
+    pub(super) strictness: Strictness,
+}
+
+/// Where a word of the language is a name without quotes. Names after a dot or AS may be any word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strictness {
+    /// Nowhere.
+    Reserved,
+    /// Where a column may stand, but it is no alias without AS.
+    NoAlias,
+    /// Wherever a name may stand.
+    Name,
+}
+
+/// The words of the language, in the order of tokens.pest.
+static ALL_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
+    let word = |(rule, code): (&'static str, char)| {
+        let text = rule.strip_prefix("k_")?;
+        let strictness = match code {
+            ..FIRST_NO_ALIAS => Strictness::Reserved,
+            FIRST_NO_ALIAS..FIRST_NAME => Strictness::NoAlias,
+            _ => Strictness::Name,
+        };
+        // Once for the life of the program.
+        let written: &'static str = text.to_uppercase().leak();
+        Some(Word { text, written, strictness })
+    };
+    rules().filter_map(word).collect()
+});
+
+/// Returns the words of the language.
+pub(super) fn words() -> impl Iterator<Item = &'static Word> {
+    ALL_WORDS.iter()
+}
 
 /// No word of the language is longer.
 const MAX_WORD_BYTES: usize = 16;
@@ -132,6 +179,11 @@ mod tests {
         let codes: Vec<_> = rules().map(|(_, code)| code).chain([NOTHING]).collect();
         assert_eq!(codes.iter().collect::<HashSet<_>>().len(), codes.len());
         assert!(codes.iter().all(|code| code.len_utf8() == CODE_BYTES));
+    }
+
+    #[test]
+    fn words_are_as_strict_as_the_grammar() {
+        assert_eq!((code_of("like"), code_of("all")), (FIRST_NO_ALIAS, FIRST_NAME));
     }
 
     #[test]

@@ -28,7 +28,15 @@ pub(crate) fn print(
 ) -> io::Result<()> {
     match layout.format {
         Format::Json | Format::Jsonl => writeln!(out, "{}", object(explanation, summary)),
-        Format::Table => print_lines(&explanation.lines(layout.width), layout, out),
+        Format::Table | Format::Vertical => {
+            print_lines(&explanation.lines(layout.text_width), layout, out)
+        }
+        Format::Markdown => {
+            let mut lines = explanation.lines(usize::MAX);
+            lines.insert(0, "```".to_owned());
+            lines.push("```".to_owned());
+            print_lines(&lines, layout, out)
+        }
         // Nothing that another program reads is cut or broken to fit a screen.
         Format::Csv => print_lines(&explanation.lines(usize::MAX), layout, out),
     }
@@ -149,6 +157,7 @@ fn connection(cost: &ConnectionCost, completeness: &Completeness) -> Value {
         "rows_in": cost.n_rows_in,
         "duplicates": cost.n_duplicates,
         "rows_out": cost.n_rows_out,
+        "from_cache": report.is_some_and(|report| report.from_cache.is_some()),
         "sent": sent.collect::<Vec<_>>(),
     })
 }

@@ -161,7 +161,6 @@ fn connection(report: &ConnectionReport) -> serde_json::Value {
         "requests": report.n_requests,
         "retries": report.n_retries,
         "waited_ms": report.waited_ms,
-        // There is no cache yet.
-        "from_cache": false,
+        "from_cache": report.from_cache.is_some(),
     })
 }

@@ -1,20 +1,21 @@
 //! Rows in columns, for people.
 //! The first rows decide how wide the columns are; later ones are printed as they come, and may stand
-//! out where the screen has room. A table
-//! that is too wide first loses the ends of its long texts, marked `…`, and then its last columns,
-//! named below it. Numbers and times are never cut.
+//! out where the screen has room. A table that is too wide first makes its widest texts narrower:
+//! they go on in further lines if all of them then fit the screen, and else lose their ends, marked
+//! `…`. If that is not enough its last columns are hidden, or the table is printed as a list. What
+//! is hidden is told below. Numbers and times are never cut.
 
 use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
-use sessionql_core::completeness::Off;
+use arrow::datatypes::{Schema, SchemaRef};
 use sessionql_core::display::escape_controls;
-use sessionql_core::duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::footer::{self, Hidden};
 use super::value::{Value, is_right_aligned, is_whole_only, read};
-use super::{Footer, Layout, Renderer, Summary};
+use super::vertical::Vertical;
+use super::{Expanded, Layout, Renderer, Summary};
 use crate::report::Paint;
 
 /// How many rows decide the widths.
@@ -23,11 +24,15 @@ const N_SAMPLE_ROWS: usize = 1_000;
 /// How narrow a text may become.
 const MIN_TEXT_WIDTH: usize = 8;
 
+/// How many lines the header and what stands below the rows take.
+const N_OTHER_LINES: usize = 4;
+
 /// What stands between columns.
 const GAP: &str = "  ";
 
 /// Prints rows as a table.
 pub(super) struct Table {
+    schema: SchemaRef,
     layout: Layout,
     paint: Paint,
     columns: Vec<Column>,
@@ -35,9 +40,16 @@ pub(super) struct Table {
     n_shown: usize,
     /// How much wider a row may be than those that decided the widths.
     slack: usize,
+    /// Whether texts go on in further lines.
+    wraps: bool,
     kept: Vec<RecordBatch>,
     n_kept_rows: usize,
     is_open: bool,
+    n_rows: u64,
+    n_hidden_rows: u64,
+    n_cut: u64,
+    /// What prints the rows in its place, if it does not fit.
+    list: Option<Vertical>,
 }
 
 struct Column {
@@ -60,19 +72,25 @@ impl Table {
             }
         };
         Self {
-            layout,
+            schema: schema.clone().into(),
             paint: Paint::new(layout.is_coloured),
             columns: schema.fields().iter().map(column).collect(),
             n_shown: schema.fields().len(),
             slack: 0,
+            wraps: false,
             kept: Vec::new(),
             n_kept_rows: 0,
             is_open: false,
+            n_rows: 0,
+            n_hidden_rows: 0,
+            n_cut: 0,
+            list: None,
+            layout,
         }
     }
 
     /// Sizes the columns after the rows so far, and prints the header and them.
-    fn open(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn open(&mut self, is_all: bool, out: &mut dyn Write) -> io::Result<()> {
         if self.is_open {
             return Ok(());
         }
@@ -81,15 +99,24 @@ impl Table {
         for batch in &kept {
             for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
                 for row in 0..batch.num_rows() {
-                    let cell = read(array, row).human_text(self.layout.time_zone);
+                    let cell = read(array, row).shown(&self.layout);
                     column.width = column.width.max(cell.width());
                 }
             }
         }
+        let natural: Vec<usize> = self.columns.iter().map(|column| column.width).collect();
         self.n_shown = fit(&mut self.columns, self.layout.width);
+        if self.n_shown < self.columns.len() && self.layout.expanded == Expanded::Auto {
+            let mut list = Vertical::new(&self.schema, self.layout.clone());
+            kept.iter().try_for_each(|batch| list.rows(batch, out))?;
+            self.list = Some(list);
+            return Ok(());
+        }
         let shown = &self.columns[..self.n_shown];
         let total: usize = shown.iter().map(|column| column.width + GAP.len()).sum();
         self.slack = self.layout.width.saturating_add(GAP.len()).saturating_sub(total);
+        let is_narrower = shown.iter().zip(&natural).any(|(column, width)| column.width < *width);
+        self.wraps = is_all && is_narrower && self.fits_wrapped(&kept);
         if self.layout.follows_output {
             out.write_all(b"\n")?;
         }
@@ -97,7 +124,33 @@ impl Table {
         kept.iter().try_for_each(|batch| self.write_rows(batch, out))
     }
 
-    fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Tells whether the rows fit the screen if their texts go on in further lines.
+    fn fits_wrapped(&self, kept: &[RecordBatch]) -> bool {
+        let Some(height) = self.layout.height else { return false };
+        let mut n_lines = N_OTHER_LINES;
+        for batch in kept {
+            for row in 0..batch.num_rows() {
+                n_lines += self.cells(batch, row).iter().map(Vec::len).max().unwrap_or(1);
+                if n_lines > height {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Returns the lines of each cell of a row.
+    fn cells(&self, batch: &RecordBatch, row: usize) -> Vec<Vec<String>> {
+        let shown = self.columns.iter().zip(batch.columns()).take(self.n_shown);
+        shown
+            .map(|(column, array)| {
+                let text = read(array, row).shown(&self.layout);
+                if column.is_whole_only { vec![text] } else { wrapped(&text, column.width) }
+            })
+            .collect()
+    }
+
+    fn write_header(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let shown = &self.columns[..self.n_shown];
         let names: Vec<String> = shown
             .iter()
@@ -108,83 +161,100 @@ impl Table {
         writeln!(out, "{}", self.paint.paint("2", &rules.join(GAP)))
     }
 
-    fn write_rows(&self, batch: &RecordBatch, out: &mut dyn Write) -> io::Result<()> {
+    fn write_rows(&mut self, batch: &RecordBatch, out: &mut dyn Write) -> io::Result<()> {
+        let n_wanted = self.layout.max_rows.unwrap_or(u64::MAX).saturating_sub(self.n_rows);
+        let n_shown = batch.num_rows().min(usize::try_from(n_wanted).unwrap_or(usize::MAX));
+        self.n_rows += n_shown as u64;
+        self.n_hidden_rows += (batch.num_rows() - n_shown) as u64;
+        for row in 0..n_shown {
+            if self.wraps {
+                self.write_wrapped(batch, row, out)?;
+            } else {
+                self.write_row(batch, row, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_row(
+        &mut self,
+        batch: &RecordBatch,
+        row: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let mut line = String::new();
-        for row in 0..batch.num_rows() {
-            line.clear();
-            let mut slack = self.slack;
-            let shown = self.columns.iter().zip(batch.columns()).take(self.n_shown);
-            for (idx, (column, array)) in shown.enumerate() {
+        let mut slack = self.slack;
+        let shown = self.columns.iter().zip(batch.columns()).take(self.n_shown);
+        for (idx, (column, array)) in shown.enumerate() {
+            if idx > 0 {
+                line.push_str(GAP);
+            }
+            let value = read(array, row);
+            let whole = value.shown(&self.layout);
+            let mut text = whole.clone();
+            if !column.is_whole_only {
+                text = cut(&whole, column.width.saturating_add(slack));
+                self.n_cut += u64::from(text != whole);
+            }
+            slack = slack.saturating_sub(text.width().saturating_sub(column.width));
+            line.push_str(&aligned(&text, style(&value), column, self.paint));
+        }
+        writeln!(out, "{}", line.trim_end())
+    }
+
+    /// Writes a row whose texts go on in further lines.
+    fn write_wrapped(
+        &self,
+        batch: &RecordBatch,
+        row: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let cells = self.cells(batch, row);
+        let n_lines = cells.iter().map(Vec::len).max().unwrap_or(1);
+        for line_idx in 0..n_lines {
+            let mut line = String::new();
+            for (idx, (column, cell)) in self.columns.iter().zip(&cells).enumerate() {
                 if idx > 0 {
                     line.push_str(GAP);
                 }
-                let value = read(array, row);
-                let style = if value == Value::Null { "2" } else { "" };
-                let mut text = value.human_text(self.layout.time_zone);
-                if !column.is_whole_only {
-                    text = cut(&text, column.width.saturating_add(slack));
-                }
-                slack = slack.saturating_sub(text.width().saturating_sub(column.width));
-                line.push_str(&aligned(&text, style, column, self.paint));
+                let text = cell.get(line_idx).map(String::as_str).unwrap_or_default();
+                let style = style(&read(batch.column(idx), row));
+                line.push_str(&aligned(text, style, column, self.paint));
             }
             writeln!(out, "{}", line.trim_end())?;
         }
         Ok(())
     }
-
-    /// Returns what stands below the rows, if anything does.
-    fn footer(&self, summary: &Summary) -> Option<String> {
-        let mut parts = Vec::new();
-        if self.layout.footer != Footer::None {
-            let plural = if summary.n_rows == 1 { "" } else { "s" };
-            parts.push(format!("{} row{plural}", summary.n_rows));
-        }
-        if self.layout.footer == Footer::RowsAndTime {
-            parts.push(elapsed(summary.elapsed));
-        }
-        let hidden: Vec<&str> =
-            self.columns[self.n_shown..].iter().map(|column| column.name.as_str()).collect();
-        if !hidden.is_empty() {
-            parts.push(format!("hidden for lack of width: {}", hidden.join(", ")));
-        }
-        match summary.completeness.off {
-            Some(Off::Missing) => parts.push("incomplete: rows may be missing".to_owned()),
-            Some(Off::Wrong) => parts.push("incomplete: rows may be wrong".to_owned()),
-            None if summary.failure.is_some() => parts.push("incomplete".to_owned()),
-            None => {}
-        }
-        (!parts.is_empty()).then(|| format!("({})", parts.join(", ")))
-    }
 }
 
 impl Renderer for Table {
     fn rows(&mut self, batch: &RecordBatch, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(list) = &mut self.list {
+            return list.rows(batch, out);
+        }
         if self.is_open {
             return self.write_rows(batch, out);
         }
         self.kept.push(batch.clone());
         self.n_kept_rows += batch.num_rows();
-        if self.n_kept_rows >= N_SAMPLE_ROWS { self.open(out) } else { Ok(()) }
+        if self.n_kept_rows >= N_SAMPLE_ROWS { self.open(false, out) } else { Ok(()) }
     }
 
     fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         if summary.failure.is_some() && summary.n_rows == 0 {
             return Ok(());
         }
-        self.open(out)?;
-        match self.footer(summary) {
-            Some(footer) => writeln!(out, "{footer}"),
-            None => Ok(()),
+        self.open(true, out)?;
+        if let Some(list) = &mut self.list {
+            return list.finish(summary, out);
         }
-    }
-}
-
-/// Returns a duration for the footer.
-fn elapsed(elapsed: std::time::Duration) -> String {
-    if elapsed.as_secs() < 60 {
-        format!("{:.2} s", elapsed.as_secs_f64())
-    } else {
-        duration::human(std::time::Duration::from_secs(elapsed.as_secs()))
+        let hidden = Hidden {
+            columns: self.columns[self.n_shown..].iter().map(|column| &*column.name).collect(),
+            n_cut: self.n_cut,
+            n_rows: self.n_hidden_rows,
+        };
+        let lines = footer::lines(&self.layout, summary, &hidden);
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))
     }
 }
 
@@ -222,6 +292,11 @@ fn fit(columns: &mut [Column], width: usize) -> usize {
     n_shown
 }
 
+/// Returns the style of a value: NULL stands apart from a text that reads the same.
+fn style(value: &Value<'_>) -> &'static str {
+    if *value == Value::Null { "2" } else { "" }
+}
+
 /// Returns `text` in the width of its column, in a style if there is one.
 fn aligned(text: &str, style: &str, column: &Column, paint: Paint) -> String {
     let padding = " ".repeat(column.width.saturating_sub(text.width()));
@@ -230,7 +305,7 @@ fn aligned(text: &str, style: &str, column: &Column, paint: Paint) -> String {
 }
 
 /// Returns `text`, or as much of it as fits with a mark that there is more.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -242,4 +317,40 @@ fn cut(text: &str, width: usize) -> String {
     let mut short: String = fitting.collect();
     short.push('…');
     short
+}
+
+/// Returns `text` in lines of at most `width`, broken at spaces where there are some; the space of a
+/// break is not shown.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    if text.width() <= width {
+        return vec![text.to_owned()];
+    }
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut columns = 0;
+    for character in text.chars() {
+        let character_width = character.width().unwrap_or_default();
+        if columns + character_width > width && !line.is_empty() {
+            if character == ' ' {
+                lines.push(std::mem::take(&mut line));
+                columns = 0;
+                continue;
+            }
+            // A break within a word only where the line has no other.
+            let rest = match line.rfind(' ').filter(|at| *at > 0) {
+                Some(at) => {
+                    let rest = line.split_off(at + 1);
+                    line.truncate(at);
+                    rest
+                }
+                None => String::new(),
+            };
+            lines.push(std::mem::replace(&mut line, rest));
+            columns = line.width();
+        }
+        line.push(character);
+        columns += character_width;
+    }
+    lines.push(line);
+    lines
 }

@@ -1,5 +1,6 @@
 //! What the formats look like, byte for byte.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::*;
@@ -14,6 +15,12 @@ fn layout(format: Format) -> Layout {
         format,
         time_zone: Tz::UTC,
         width: 80,
+        height: None,
+        text_width: 80,
+        expanded: Expanded::Off,
+        max_rows: None,
+        null: "NULL".into(),
+        is_interactive: false,
         is_coloured: false,
         footer: Footer::Rows,
         guards_formulas: false,
@@ -95,6 +102,7 @@ fn json_of_an_incomplete_result() {
     let gap = serde_json::json!({ "reason": "history", "message": "covered from 2026-02-01" });
     let gap = serde_json::from_value(gap).unwrap();
     let vpn = ConnectionReport {
+        from_cache: None,
         connection: "vpn".to_owned(),
         gaps: vec![KnownGap { gap, is_accepted: false }],
         notes: vec!["2 ends are inferred".to_owned()],
@@ -237,7 +245,7 @@ user          doc                     start                more
 ────────────  ──────────────────────  ───────────────────  ─────────────────────
 漢字漢字漢字  a sentence that goes …  2026-01-02 14:05:06  a sentence that goes…
 zoe           short                   2026-01-02 14:05:06  \\u{1b}[2J\\u{202e}
-(2 rows)
+(2 rows, 2 values cut; `--format vertical` shows all)
 "
     );
     assert_eq!(
@@ -247,12 +255,13 @@ user       doc       start
 ─────────  ────────  ───────────────────
 漢字漢字…  a sente…  2026-01-02 14:05:06
 zoe        short     2026-01-02 14:05:06
-(2 rows, hidden for lack of width: more)
+(2 rows, 1 column hidden: more, 2 values
+cut; `--format vertical` shows all)
 "
     );
-    assert!(at(1).contains("(2 rows, hidden for lack of width: doc, start, more)"));
-    for width in 1..130 {
-        for line in at(width).lines().filter(|line| !line.starts_with('(')) {
+    assert!(at(8).contains("columns\nhidden:\ndoc,\nstart,\nmore, 1\n"), "{}", at(8));
+    for width in 20..130 {
+        for line in at(width).lines() {
             assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{width}: {line}");
         }
     }
@@ -319,4 +328,145 @@ fn csv_guards_against_formulas_only_where_it_is_asked_to() {
     );
     let plain = render(layout(Format::Csv), &[rows], Summary::default());
     assert!(plain.starts_with("=name,n\n=1+1,-1\n"), "{plain}");
+}
+
+fn sentences() -> RecordBatch {
+    batch(vec![
+        ("user", Arc::new(StringArray::from(vec![Some("ann"), None, Some("")]))),
+        (
+            "doc",
+            Arc::new(StringArray::from(vec![
+                "a sentence that goes on for rather longer than there is room",
+                "short",
+                "averylongwordthatnobodycanbreakbetweenanysyllables",
+            ])),
+        ),
+        ("start", Arc::new(TimestampMicrosecondArray::from(vec![INSTANT, INSTANT, INSTANT]))),
+    ])
+}
+
+#[test]
+fn texts_go_on_in_further_lines_if_they_then_fit_the_screen() {
+    let at = |height| {
+        let layout = Layout { width: 50, height: Some(height), ..layout(Format::Table) };
+        render(layout, &[sentences()], Summary::default())
+    };
+    assert_eq!(
+        at(24),
+        "\
+user  doc                      start
+────  ───────────────────────  ───────────────────
+ann   a sentence that goes on  2026-01-02 14:05:06
+      for rather longer than
+      there is room
+NULL  short                    2026-01-02 14:05:06
+      averylongwordthatnobody  2026-01-02 14:05:06
+      canbreakbetweenanysylla
+      bles
+(3 rows)
+"
+    );
+    assert!(at(6).contains("a sentence that goes o…"), "{}", at(6));
+    assert!(at(6).contains("2 values cut"), "{}", at(6));
+}
+
+#[test]
+fn a_list_hides_nothing() {
+    let list = Layout { width: 30, ..layout(Format::Vertical) };
+    assert_eq!(
+        render(list, &[sentences().slice(0, 2)], Summary::default()),
+        "\
+─ row 1 ──────────────────────
+user   ann
+doc    a sentence that goes on
+       for rather longer than
+       there is room
+start  2026-01-02 14:05:06
+─ row 2 ──────────────────────
+user   NULL
+doc    short
+start  2026-01-02 14:05:06
+(2 rows)
+"
+    );
+    let file = Layout { width: usize::MAX, footer: Footer::None, ..layout(Format::Vertical) };
+    let text = render(file, &[sentences()], Summary::default());
+    assert!(text.contains("doc    a sentence that goes on for rather longer than there is room\n"));
+    assert!(text.ends_with("start  2026-01-02 14:05:06\n"), "{text}");
+}
+
+#[test]
+fn a_table_turns_into_a_list_where_a_column_would_be_hidden() {
+    let at = |width| {
+        let expanded = Expanded::Auto;
+        let layout = Layout { width, expanded, ..layout(Format::Table) };
+        render(layout, &[sentences()], Summary::default())
+    };
+    assert!(at(36).starts_with("user  doc"), "{}", at(36));
+    assert!(at(32).starts_with("─ row 1 "), "{}", at(32));
+    for width in 20..60 {
+        for line in at(width).lines() {
+            assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_not_shown_are_counted() {
+    let some = Layout { max_rows: Some(2), is_interactive: true, ..layout(Format::Table) };
+    let some = Layout { width: 120, ..some };
+    let text = render(some.clone(), &[sentences(), sentences()], Summary::default());
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert!(text.ends_with("(6 rows, 4 rows hidden; `\\last` shows all)\n"), "{text}");
+    let list = Layout { expanded: Expanded::On, ..some };
+    let text = render(list, &[sentences(), sentences()], Summary::default());
+    assert!(!text.contains("row 3"), "{text}");
+    assert!(text.ends_with("(6 rows, 4 rows hidden; `\\last` shows all)\n"), "{text}");
+}
+
+#[test]
+fn a_table_that_goes_to_no_screen_is_never_cut() {
+    let file = Layout { width: usize::MAX, ..layout(Format::Table) };
+    let text = render(file, &[sentences()], Summary::default());
+    assert!(!text.contains('…') && text.contains("longer than there is room"), "{text}");
+}
+
+#[test]
+fn markdown_is_a_table_of_whole_values() {
+    let rows = batch(vec![
+        ("user_name", Arc::new(StringArray::from(vec![Some("a|b"), None, Some("<b>*x*")]))),
+        ("n", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+    ]);
+    assert_eq!(
+        print(Format::Markdown, &rows),
+        "\
+| user\\_name | n |
+| --- | ---: |
+| a\\|b | 1 |
+| NULL | 2 |
+| &lt;b>\\*x\\* | 3 |
+"
+    );
+}
+
+#[test]
+fn what_stands_for_null_is_a_setting() {
+    let layout = Layout { null: "∅".into(), ..layout(Format::Table) };
+    let text = render(layout, &[sentences()], Summary::default());
+    assert!(text.contains("\n∅     short"), "{text}");
+}
+
+#[test]
+fn rows_from_the_cache_have_their_age_below() {
+    let read_at = chrono::DateTime::from_timestamp_micros(INSTANT);
+    let vpn = ConnectionReport {
+        connection: "vpn".to_owned(),
+        from_cache: read_at,
+        ..ConnectionReport::default()
+    };
+    let completeness = Completeness { connections: vec![vpn], ..Completeness::default() };
+    let berlin = Layout { time_zone: Tz::Europe__Berlin, width: 120, ..layout(Format::Table) };
+    let summary = Summary { completeness, ..Summary::default() };
+    let text = render(berlin, &[sentences()], summary);
+    assert!(text.ends_with("(3 rows, vpn as of 15:05:06)\n"), "{text}");
 }

@@ -13,6 +13,8 @@ use chrono_tz::Tz;
 use sessionql_core::display::escape_controls;
 use sessionql_core::duration;
 
+use super::Layout;
+
 /// One value of a result.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value<'a> {
@@ -219,6 +221,14 @@ impl Value<'_> {
                 }
                 out.push('}');
             }
+        }
+    }
+
+    /// Returns the value as people read it in a layout, which says what stands for NULL.
+    pub(super) fn shown(&self, layout: &Layout) -> String {
+        match self {
+            Self::Null => layout.null.to_string(),
+            value => value.human_text(layout.time_zone),
         }
     }
 

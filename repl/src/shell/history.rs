@@ -5,8 +5,8 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustyline::Editor;
 use rustyline::history::FileHistory;
+use rustyline::{Editor, Helper};
 
 use crate::report::{Kind, Report, Reporter};
 
@@ -21,9 +21,9 @@ pub(super) struct History {
 
 impl History {
     /// Reads the history into the editor; makes the file if it is not there.
-    pub(super) fn open(
+    pub(super) fn open<H: Helper>(
         file: Option<PathBuf>,
-        editor: &mut Editor<(), FileHistory>,
+        editor: &mut Editor<H, FileHistory>,
         reporter: Reporter,
     ) -> Self {
         let mut history = Self { file, reporter };
@@ -37,7 +37,7 @@ impl History {
     }
 
     /// Adds a text, to the file too, before it runs.
-    pub(super) fn add(&mut self, editor: &mut Editor<(), FileHistory>, text: &str) {
+    pub(super) fn add<H: Helper>(&mut self, editor: &mut Editor<H, FileHistory>, text: &str) {
         let is_new = editor.add_history_entry(text).unwrap_or(false);
         if let Some(file) = self.file.as_ref().filter(|_| is_new)
             && let Err(error) = editor.append_history(file)

@@ -59,6 +59,7 @@ impl World {
             clock: std::sync::Arc::new(|| instant(BEGIN)),
             keys,
             threads: Some(threads),
+            ..EngineOptions::default()
         };
         let config = Config::parse(&config).expect("the configuration is right");
         let engine = Engine::new(config, options).expect("an engine starts");

@@ -176,3 +176,30 @@ fn nothing_writes_and_nothing_reads_files() {
         assert!(answer.error.is_some(), "{sql}");
     }
 }
+
+/// Returns the names that a document calls as functions: those before a parenthesis within backticks.
+fn called_in(document: &str) -> Vec<&str> {
+    let code = document.split('`').skip(1).step_by(2);
+    code.filter_map(|code| {
+        let (name, _) = code.split_once('(')?;
+        let is_name =
+            |character: char| character.is_ascii_lowercase() || "_0123456789".contains(character);
+        (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+    })
+    .collect()
+}
+
+#[test]
+fn every_function_tells_of_itself() {
+    let functions = engine("", &Clock::fixed(instant(BEGIN))).functions();
+    for function in &functions {
+        assert!(!function.doc.is_empty(), "{}", function.name);
+        assert!(!function.doc.contains('\n'), "{}", function.name);
+        assert!(!function.signature.contains('…'), "{}", function.name);
+    }
+    let language = include_str!("../../../docs/language.md");
+    let types = ["varchar", "char", "numeric"];
+    for name in called_in(language).into_iter().filter(|name| !types.contains(name)) {
+        assert!(functions.iter().any(|function| function.name == name), "{name}");
+    }
+}

@@ -6,22 +6,30 @@
 //! `model`: random queries over all four, over `sessions`, and joins between them.
 //! `sessions`: the union over all connections. `bind_join`: joins that ask by key.
 //! `operators`: OVERLAPS, CONTAINS, ASOF JOIN, and windows wherever they may stand.
-//! `scan_cache`: rows that are read once for several places.
+//! `scan_cache`: rows that are read once for several places. `result_cache`: rows that were read
+//! lately. `last_result`: the table `_`.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
 //! promises. `plugins`: the wall. `c_plugin`: the example in C.
 //! `parameters`: values from outside. `program`: the binary; `fmt` and `check`: its other two tasks.
-//! `config`: what it says of its configuration.
+//! `config` and `doctor`: what it says of its configuration. `saved`, `query_tests`, `automation`:
+//! saved queries, their tests, and what runs them. `streams`: terminals, files and pipes.
+//! `contract`: what scripts rely on. `completion`: what may stand where. `prompt`: the binary in a
+//! terminal; `prompt_commands`: what its commands do there.
 //! `mistakes`: what is legal and nevertheless a mistake.
 //! `documents`: the examples of the documentation. `traps`: what was wrong once.
 //! `tidy`: what must hold of the source itself.
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
+mod automation;
 mod bind_join;
 #[cfg(unix)]
 mod c_plugin;
 mod check;
+mod completion;
 mod config;
+mod contract;
+mod doctor;
 mod documents;
 mod ekran;
 mod engine;
@@ -31,6 +39,7 @@ mod faults;
 mod figures;
 mod fmt;
 mod formal;
+mod last_result;
 mod local_tables;
 mod mistakes;
 mod model;
@@ -43,8 +52,17 @@ mod operators;
 mod parameters;
 mod plugins;
 mod program;
+#[cfg(unix)]
+mod prompt;
+#[cfg(unix)]
+mod prompt_commands;
+mod query_tests;
+mod result_cache;
+mod saved;
 mod scan_cache;
 mod secrets;
 mod sessions;
+#[cfg(target_os = "linux")]
+mod streams;
 mod tidy;
 mod traps;

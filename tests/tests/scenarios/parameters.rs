@@ -12,7 +12,7 @@ const LATE: &str = "\
 -- sessionql: 1
 -- name: late
 -- severity: high      owner: secops
--- expect: empty
+-- expect: nonempty
 -- param: who text -- whose sessions
 -- param: n int = 3
 -- param: min interval = 8h
@@ -242,8 +242,8 @@ hint: give it with `--since`
 fn what_a_query_takes_is_described() {
     let directory = Directory::with(&[("late.sql", LATE)]);
     let described = directory.run(&["-f", "late.sql", "-c", "SELECT $a", "--describe-params"]);
-    let expected = r#"{"schema_version":1,"file":"late.sql","name":"late","parameters":[{"name":"who","type":"text","required":true,"default":null,"doc":"whose sessions"},{"name":"n","type":"int","required":false,"default":"3","doc":null},{"name":"min","type":"interval","required":false,"default":"8h","doc":null}]}
-{"schema_version":1,"file":null,"name":null,"parameters":[{"name":"a","type":"text","required":true,"default":null,"doc":null}]}
+    let expected = r#"{"schema_version":1,"file":"late.sql","name":"late","description":null,"severity":"high","tags":[],"owner":"secops","source":null,"references":[],"expect":"nonempty","parameters":[{"name":"who","type":"text","required":true,"default":null,"doc":"whose sessions"},{"name":"n","type":"int","required":false,"default":"3","doc":null},{"name":"min","type":"interval","required":false,"default":"8h","doc":null}]}
+{"schema_version":1,"file":null,"name":null,"description":null,"severity":null,"tags":[],"owner":null,"source":null,"references":[],"expect":null,"parameters":[{"name":"a","type":"text","required":true,"default":null,"doc":null}]}
 "#;
     assert_eq!(described, printed(expected));
 }

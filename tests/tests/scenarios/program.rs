@@ -55,6 +55,20 @@ fn every_format() {
 }
 
 #[test]
+fn what_goes_into_a_pipe_is_whole() {
+    let program = Program::new();
+    let long = "x".repeat(300);
+    let sql = format!("SELECT '{long}' AS text, 'a|b' AS other, 65m AS lasted");
+    for format in ["table", "vertical", "markdown"] {
+        let mut command = command(&program.config(), &["-c", &sql, "--format", format]);
+        let output = command.env("COLUMNS", "20").output().expect("the program starts");
+        let text = stdout(&output);
+        assert!(text.contains(&long) && text.contains("1h05m"), "{format}: {text}");
+        assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+    }
+}
+
+#[test]
 fn exit_codes() {
     let program = Program::new();
     let of = |arguments: &[&str]| code(&program.run(arguments));

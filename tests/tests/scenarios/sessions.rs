@@ -207,6 +207,9 @@ fn what_cannot_even_be_opened_is_missing_too() {
         ("wrong".to_owned(), Reason::Config),
     ];
     assert_eq!(gaps(&answer), expected);
+    let reports = answer.completeness.connections.iter();
+    let notes: Vec<&String> = reports.flat_map(|report| &report.notes).collect();
+    assert!(!notes.iter().any(|note| note.contains("did not end")), "nothing ran: {notes:?}");
 }
 
 #[test]

@@ -39,6 +39,22 @@ impl Bucket {
         })
     }
 
+    /// Returns how many requests may be sent at once.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "tokens are between 0 and the burst"
+    )]
+    pub(super) fn whole_tokens(&self) -> u64 {
+        self.tokens.max(0.0) as u64
+    }
+
+    /// Returns how long a filled bucket takes to let so many requests pass.
+    pub(super) fn time_for(&self, n: u64, per_second: f64) -> Duration {
+        let waiting = (f64_of(n) - self.tokens.max(0.0)).max(0.0) / per_second;
+        Duration::try_from_secs_f64(waiting).unwrap_or(Duration::MAX)
+    }
+
     /// Takes a token.
     pub(super) fn take(&mut self) {
         self.tokens -= 1.0;

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::Overlap;
 use crate::http::quota::Quota;
+use crate::http::state::RateLeft;
 
 /// Longest wait for a reset that was only announced; then a request asks again.
 const LONGEST_RESET: Duration = Duration::from_secs(60);
@@ -39,6 +40,12 @@ impl Window {
         }
         self.left -= 1;
         Ok(())
+    }
+
+    /// Returns what is left, if it is known until when.
+    pub(super) fn left(&self, now: Instant) -> Option<RateLeft> {
+        let until = self.until.filter(|until| *until > now)?;
+        Some(RateLeft { requests: self.left, more_in: Some(until - now) })
     }
 
     /// Learns from an answer what is left, and until when.

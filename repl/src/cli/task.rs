@@ -1,0 +1,118 @@
+//! What the program does apart from running queries: a subcommand each, with its own arguments.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What else the program does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Write the queries of files in the canonical style
+    Fmt(FmtArguments),
+    /// Tell what is wrong or probably not meant in query files; sends nothing
+    Check(CheckArguments),
+    /// Run queries on the rows of test files, and compare what comes out
+    Test(TestArguments),
+    /// Look whether configuration, plugins and connections are fit for use
+    Doctor(DoctorArguments),
+    /// Print the completions of a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+impl Task {
+    /// Returns the word that asks for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Fmt(_) => "fmt",
+            Self::Check(_) => "check",
+            Self::Test(_) => "test",
+            Self::Doctor(_) => "doctor",
+            Self::Completions { .. } => "completions",
+            Self::Man => "man",
+        }
+    }
+}
+
+/// What `check` works on.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// How to tell it: text or json
+    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) check_format: CheckFormat,
+
+    /// The files; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// How findings are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people, on standard error.
+    Text,
+    /// One array of objects, on standard output.
+    Json,
+}
+
+/// What `fmt` works on.
+#[derive(Debug, Args)]
+pub(crate) struct FmtArguments {
+    /// Change nothing; print the files that would change, and exit with 1 if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// The files; `-` is standard input, whose result goes to standard output
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What `test` works on.
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    /// How to tell it: text or json
+    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) test_format: TestFormat,
+
+    /// Run only cases whose file or name has this in it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+
+    /// Files such as late.test.toml, or directories with such files in them
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// How outcomes are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people.
+    Text,
+    /// One object.
+    Json,
+}
+
+/// What `doctor` does.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// How to tell it: text or json
+    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) doctor_format: TestFormat,
+
+    /// Send nothing
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// How long each connection may take
+    #[arg(long = "timeout", value_name = "DURATION", value_parser = super::parse_timeout)]
+    pub(crate) connection_timeout: Option<Duration>,
+}
