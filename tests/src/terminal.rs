@@ -392,6 +392,31 @@ fn size_of(n: u16) -> NonZeroU16 {
     NonZeroU16::new(n).expect("a terminal has rows and columns")
 }
 
+/// Runs a line of the shell in a terminal of so many rows and columns, with nothing else in its
+/// environment, and nobody at the keys. Returns its code and everything that it wrote to the terminal.
+///
+/// # Panics
+/// If the system gives no terminal or no shell.
+pub fn run_in_terminal(line: &str, directory: &Path, (rows, cols): (u16, u16)) -> (u32, String) {
+    let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+    let pair = native_pty_system().openpty(size).expect("the system has terminals");
+    let mut command = CommandBuilder::new("/bin/sh");
+    command.args(["-c", line]);
+    command.cwd(directory);
+    command.env_clear();
+    command.env("PATH", "/usr/bin:/bin");
+    command.env("TERM", "xterm");
+    command.env("HOME", directory);
+    let mut child = pair.slave.spawn_command(command).expect("the shell starts");
+    drop(pair.slave);
+    let mut output = pair.master.try_clone_reader().expect("a terminal can be read");
+    let mut written = Vec::new();
+    // At the end of the other side some systems say so with an error.
+    let _end = output.read_to_end(&mut written);
+    let status = child.wait().expect("it ends");
+    (status.exit_code(), String::from_utf8_lossy(&written).replace("\r\n", "\n"))
+}
+
 /// Returns where the program keeps its history below a home directory, on this system.
 pub fn history_file(home: &Path) -> PathBuf {
     if cfg!(target_os = "macos") {
