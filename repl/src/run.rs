@@ -184,7 +184,11 @@ impl Runner {
             let Some(again) = begin()? else { return Ok(None) };
             outcome = again;
         }
-        let layout = self.layout(options);
+        let mut layout = self.layout(options);
+        if matches!(statement.kind, StatementKind::Describe(_) | StatementKind::Show(_)) {
+            // What there is is read to the end: its docs go on in further lines.
+            layout.height = layout.height.map(|_| usize::MAX);
+        }
         let busy = self.signals.busy();
         let ran = self.runtime.block_on(async {
             let mut line = ProgressLine::new(self.reporter.is_quiet());

@@ -79,7 +79,7 @@ pub(super) async fn look(
             let sent = asked.completeness.connections.iter();
             let n_requests: u64 = sent.map(|report| report.n_requests).sum();
             let (plural, elapsed) =
-                (if n_requests == 1 { "" } else { "s" }, duration::human(asked.elapsed));
+                (if n_requests == 1 { "" } else { "s" }, duration::human(whole_ms(asked.elapsed)));
             let message = format!("answers: {n_requests} request{plural}, {elapsed}");
             findings.push(Finding::ok(&*subject, message));
         }
@@ -125,6 +125,11 @@ pub(super) async fn ask(
     }
     asked.elapsed = began.elapsed();
     Ok(asked)
+}
+
+/// Leaves out what is less than a millisecond.
+fn whole_ms(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -82,6 +82,15 @@ fn tables_columns_functions_and_plugins_are_listed_without_a_request() {
 }
 
 #[test]
+fn what_is_said_of_columns_is_not_cut_on_a_small_screen() {
+    let program = Program::new();
+    let mut terminal = sized(&program, 120, 80);
+    let columns = answer(&mut terminal, r"\d openvpn.sessions");
+    assert!(columns.contains("COMPLETED") && columns.contains("FAILED."), "{columns}");
+    assert!(!columns.contains('…'), "{columns}");
+}
+
+#[test]
 fn connections_tell_their_state_without_a_request() {
     let program = Program::new();
     let mut terminal = sized(&program, 50, 200);
