@@ -15,7 +15,8 @@ use crate::expect::Expectation;
 use crate::script::Source;
 use crate::usage::Refusal;
 pub(crate) use task::{
-    CheckArguments, CheckFormat, DoctorArguments, FmtArguments, Task, TestArguments, TestFormat,
+    CheckArguments, CheckFormat, DoctorArguments, FmtArguments, PluginListArguments, PluginTask,
+    Task, TestArguments, TestFormat,
 };
 
 /// The end of `--help`.
@@ -396,6 +397,8 @@ mod tests {
             (&["--quiet=yes"], "`--quiet` takes no value"),
             (&["fnt", "a.sql"], "unexpected argument `fnt` | did you mean `fmt`?"),
             (&["fmt"], "no file is named | `-` is standard input"),
+            (&["completions"], "`<SHELL>` is missing"),
+            (&["plugin", "lsit"], "unexpected argument `lsit` | did you mean `list`?"),
             (&["fmt", "--chekc", "a.sql"], "no option `--chekc` | did you mean `--check`?"),
         ];
         for (line, expected) in cases {

@@ -18,6 +18,7 @@ mod manual;
 mod output;
 mod pager;
 mod parameters;
+mod plugin;
 mod preferences;
 mod progress;
 mod render;
@@ -192,6 +193,7 @@ fn run_task(task: &Task, arguments: &Arguments, reporter: Reporter) -> Result<Ex
         Task::Check(check) => check::run(check, configured_engine(arguments)?.as_ref(), reporter)?,
         Task::Test(test) => return test::run(test, &engine_options(arguments), reporter),
         Task::Doctor(doctor) => doctor::run(doctor, arguments, reporter)?,
+        Task::Plugin(task) => return plugin::run(task, arguments, reporter),
         Task::Completions { shell } => manual::print(&manual::completions(*shell), reporter),
         Task::Man => manual::print(&manual::page(), reporter),
     })

@@ -60,7 +60,15 @@ impl From<clap::Error> for Refusal {
                     .with_suggestion(&error, ContextKind::SuggestedSubcommand)
             }
             ErrorKind::MissingRequiredArgument => {
-                Self::new("no file is named").with_hint("`-` is standard input")
+                let missing = texts(&error, ContextKind::InvalidArg).join("`, `");
+                match missing.starts_with("<FILE>") {
+                    true => Self::new("no file is named").with_hint("`-` is standard input"),
+                    false => Self::new(format!("`{missing}` is missing")),
+                }
+            }
+            ErrorKind::MissingSubcommand => {
+                let tasks = texts(&error, ContextKind::ValidSubcommand).join("`, `");
+                Self::new("a task is missing").with_hint(format!("one of `{tasks}`"))
             }
             ErrorKind::InvalidValue if value.is_empty() => {
                 let refusal = Self::new(format!("`{option}` needs a value"));

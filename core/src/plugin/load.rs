@@ -35,48 +35,36 @@ impl ManagedPlugin {
     /// # Errors
     /// [`Error::Plugin`] if the file is no library, exports no plugin, speaks another version, or
     /// describes itself wrongly.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that opens libraries")]
     pub fn load(name: &str, file: &Path) -> Result<Arc<Self>, Error> {
-        let refused = |message: String, hint: Option<&str>| Error::Plugin {
+        Self::try_load(name, file).map_err(|fault| Error::Plugin {
             plugin: name.to_owned(),
-            message: format!("plugin `{name}` ({}) {message}", file.display()),
-            hint: hint.map(str::to_owned),
+            message: format!("plugin `{name}` ({}) {}", file.display(), fault.message),
+            hint: fault.hint,
+        })
+    }
+
+    /// Does the same, and tells what is wrong with the file without naming it.
+    pub(super) fn try_load(name: &str, file: &Path) -> Result<Arc<Self>, LoadFault> {
+        let table = open(file)?;
+        let abi_version = table.abi_version;
+        let fault = |message: String| LoadFault {
+            abi_version: Some(abi_version),
+            ..LoadFault::new(message)
         };
-        // SAFETY: loading runs the library's initialisers. The user chose the file, and `locate`
-        // refused files that others could have written.
-        let library = unsafe { libloading::Library::new(file) }
-            .map_err(|error| refused(format!("cannot be loaded: {error}"), None))?;
-        // The library stays for ever (invariant 7 of ARCHITECTURE.md).
-        let library: &'static libloading::Library = Box::leak(Box::new(library));
-        // SAFETY: the header gives this symbol this type.
-        let entry = unsafe { library.get::<EntryFunction>(ENTRY_SYMBOL) }.map_err(|_| {
-            refused(
-                "exports no `sessionql_plugin_v1`".to_owned(),
-                Some("is it a SessionQL plugin?"),
-            )
-        })?;
-        // SAFETY: the header asks for a function without arguments that does not unwind.
-        let table = unsafe { entry() };
-        // SAFETY: the header promises a static table; a null one is caught here.
-        let table: &'static FFI_Plugin = unsafe { table.as_ref() }
-            .ok_or_else(|| refused("returned no table".to_owned(), None))?;
-        if table.abi_version != ABI_VERSION {
-            let theirs = table.abi_version;
-            return Err(refused(
-                format!("speaks ABI {theirs}, this build speaks ABI {ABI_VERSION}"),
-                Some(
-                    "rebuild the plugin for this version, or use the `sessionql` it was built for",
-                ),
+        if abi_version != ABI_VERSION {
+            let message = format!("speaks ABI {abi_version}, this build speaks ABI {ABI_VERSION}");
+            return Err(fault(message).with_hint(
+                "rebuild the plugin for this version, or use the `sessionql` it was built for",
             ));
         }
         if (table.struct_size as usize) < size_of::<FFI_Plugin>() {
-            return Err(refused("has too small a table".to_owned(), None));
+            return Err(fault("has too small a table".to_owned()));
         }
         let Some(describe) = table.describe else {
-            return Err(refused("has no `describe`".to_owned(), None));
+            return Err(fault("has no `describe`".to_owned()));
         };
         if table.connect.is_none() || table.plan.is_none() || table.scan.is_none() {
-            return Err(refused("lacks one of its functions".to_owned(), None));
+            return Err(fault("lacks one of its functions".to_owned()));
         }
         let reply = call::run(&mut NoServices, |host| {
             // SAFETY: `host` is valid for the call, as the header asks.
@@ -85,7 +73,7 @@ impl ManagedPlugin {
         let manifest: Manifest = reply
             .and_then(|reply| call::document("describe", &reply))
             .and_then(|manifest| manifest::check(name, manifest))
-            .map_err(|error| refused(format!("cannot be used: {}", error.message), None))?;
+            .map_err(|error| fault(format!("cannot be used: {}", error.message)))?;
         let is_poisoned = AtomicBool::new(false);
         let file = file.to_owned();
         Ok(Arc::new(Self { name: name.to_owned(), file, manifest, table, is_poisoned }))
@@ -109,6 +97,44 @@ impl ManagedPlugin {
         }
         result
     }
+}
+
+/// Why a file cannot be used as a plugin; the message is the rest of a sentence about it.
+#[derive(Debug)]
+pub(super) struct LoadFault {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    /// The version that it speaks, if it came to saying so.
+    pub(super) abi_version: Option<u32>,
+}
+
+impl LoadFault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, abi_version: None }
+    }
+
+    fn with_hint(self, hint: &str) -> Self {
+        Self { hint: Some(hint.to_owned()), ..self }
+    }
+}
+
+/// Opens a library and returns its table, in which nothing but the version may be relied on.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that opens libraries")]
+fn open(file: &Path) -> Result<&'static FFI_Plugin, LoadFault> {
+    // SAFETY: loading runs the library's initialisers. The user chose the file, and `locate`
+    // refused files that others could have written.
+    let library = unsafe { libloading::Library::new(file) }
+        .map_err(|error| LoadFault::new(format!("cannot be loaded: {error}")))?;
+    // The library stays for ever (invariant 7 of ARCHITECTURE.md).
+    let library: &'static libloading::Library = Box::leak(Box::new(library));
+    // SAFETY: the header gives this symbol this type.
+    let entry = unsafe { library.get::<EntryFunction>(ENTRY_SYMBOL) }.map_err(|_| {
+        LoadFault::new("exports no `sessionql_plugin_v1`").with_hint("is it a SessionQL plugin?")
+    })?;
+    // SAFETY: the header asks for a function without arguments that does not unwind.
+    let table = unsafe { entry() };
+    // SAFETY: the header promises a static table; a null one is caught here.
+    unsafe { table.as_ref() }.ok_or_else(|| LoadFault::new("returned no table"))
 }
 
 /// A plugin's own pointer to one of its connections.

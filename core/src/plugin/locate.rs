@@ -15,18 +15,27 @@ pub struct PluginPath {
 const PREFIX: &str = if cfg!(windows) { "sessionql_" } else { "libsessionql_" };
 const SUFFIX: &str = std::env::consts::DLL_SUFFIX;
 
+/// What a file must be like to be trusted.
+pub(super) const OWNER_HINT: &str = "a plugin and its directory must belong to you or to root";
+
 impl PluginPath {
     /// Returns the file of the plugin `name`.
     ///
     /// # Errors
     /// [`Error::Plugin`] if no directory has it, or if it could have been written by somebody else.
     pub fn find(&self, name: &str) -> Result<PathBuf, Error> {
-        let file_name = format!("{PREFIX}{name}{SUFFIX}");
+        let file_name = file_name(name);
         for directory in &self.directories {
             let file = directory.join(&file_name);
             if let Ok(file) = file.canonicalize() {
-                check_owner(name, &file)?;
-                return Ok(file);
+                return match check_owner(&file) {
+                    Ok(()) => Ok(file),
+                    Err(why) => Err(Error::Plugin {
+                        plugin: name.to_owned(),
+                        message: format!("plugin `{name}` is refused: {why}"),
+                        hint: Some(OWNER_HINT.to_owned()),
+                    }),
+                };
             }
         }
         let known = self.names();
@@ -46,33 +55,47 @@ impl PluginPath {
 
     /// Returns the names of all plugins in the directories, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .directories
-            .iter()
-            .filter_map(|directory| std::fs::read_dir(directory).ok())
-            .flatten()
-            .filter_map(Result::ok)
-            .filter_map(|entry| {
-                let file_name = entry.file_name();
-                let name = file_name.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
-                crate::config::is_name(name).then(|| name.to_owned())
-            })
-            .collect();
+        let mut names: Vec<String> = self.files().into_iter().map(|(name, _)| name).collect();
         names.sort();
         names.dedup();
         names
     }
+
+    /// Returns every file of the directories that is named as a plugin, with the plugin's name:
+    /// in the order in which they are looked for, those of one directory by name.
+    pub(super) fn files(&self) -> Vec<(String, PathBuf)> {
+        let mut files = Vec::new();
+        for directory in &self.directories {
+            let Ok(entries) = std::fs::read_dir(directory) else { continue };
+            let mut named: Vec<(String, PathBuf)> = entries
+                .filter_map(Result::ok)
+                .filter_map(|entry| Some((plugin_name(&entry.path())?, entry.path())))
+                .collect();
+            named.sort();
+            files.append(&mut named);
+        }
+        files
+    }
 }
 
-/// Refuses a file that, or whose directory, belongs to another user or is writable by everyone.
+/// Returns the name of the plugin that a file with this name holds; `None` if no plugin's file is
+/// named so.
+pub fn plugin_name(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+    crate::config::is_name(name).then(|| name.to_owned())
+}
+
+/// Returns the name of the file of a plugin.
+pub fn file_name(plugin: &str) -> String {
+    format!("{PREFIX}{plugin}{SUFFIX}")
+}
+
+/// Refuses a file that, or whose directory, belongs to another user or is writable by everyone, and
+/// says why.
 #[cfg(unix)]
-fn check_owner(name: &str, file: &Path) -> Result<(), Error> {
+pub(super) fn check_owner(file: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt as _;
-    let refused = |path: &Path, why: &str| Error::Plugin {
-        plugin: name.to_owned(),
-        message: format!("plugin `{name}` is refused: `{}` {why}", path.display()),
-        hint: Some("a plugin and its directory must belong to you or to root".to_owned()),
-    };
+    let refused = |path: &Path, why: &str| format!("`{}` {why}", path.display());
     // The process's own files have its effective user; this needs no system call of our own.
     let own_uid = std::fs::metadata("/proc/self").map(|metadata| metadata.uid()).ok();
     for path in [Some(file), file.parent()].into_iter().flatten() {
@@ -90,6 +113,6 @@ fn check_owner(name: &str, file: &Path) -> Result<(), Error> {
 }
 
 #[cfg(not(unix))]
-fn check_owner(_name: &str, _file: &Path) -> Result<(), Error> {
+pub(super) fn check_owner(_file: &Path) -> Result<(), String> {
     Ok(())
 }

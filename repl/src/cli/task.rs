@@ -16,6 +16,9 @@ pub(crate) enum Task {
     Test(TestArguments),
     /// Look whether configuration, plugins and connections are fit for use
     Doctor(DoctorArguments),
+    /// Look at plugins, describe them, or begin one
+    #[command(subcommand)]
+    Plugin(PluginTask),
     /// Print the completions of a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -34,6 +37,7 @@ impl Task {
             Self::Check(_) => "check",
             Self::Test(_) => "test",
             Self::Doctor(_) => "doctor",
+            Self::Plugin(task) => task.name(),
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }
@@ -115,4 +119,29 @@ pub(crate) struct DoctorArguments {
     /// How long each connection may take
     #[arg(long = "timeout", value_name = "DURATION", value_parser = super::parse_timeout)]
     pub(crate) connection_timeout: Option<Duration>,
+}
+
+/// What can be done with plugins.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true, arg_required_else_help = false)]
+pub(crate) enum PluginTask {
+    /// List the plugins that can be found, each with its state; loads those that are trusted
+    List(PluginListArguments),
+}
+
+impl PluginTask {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::List(_) => "plugin list",
+        }
+    }
+}
+
+/// What `plugin list` does.
+#[derive(Debug, Args)]
+pub(crate) struct PluginListArguments {
+    /// How to tell it: text or json
+    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) list_format: TestFormat,
 }

@@ -1,4 +1,8 @@
 //! The wall: a small plugin works, a misbehaving one gives an error that names it.
+//! `list` is what `sessionql plugin` tells of libraries.
+
+#[cfg(unix)]
+mod list;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
