@@ -15,8 +15,8 @@ use crate::expect::Expectation;
 use crate::script::Source;
 use crate::usage::Refusal;
 pub(crate) use task::{
-    CheckArguments, CheckFormat, DoctorArguments, FmtArguments, PluginListArguments, PluginTask,
-    Task, TestArguments, TestFormat,
+    CheckArguments, CheckFormat, DoctorArguments, FmtArguments, PluginDocsArguments,
+    PluginListArguments, PluginTask, Task, TestArguments, TestFormat,
 };
 
 /// The end of `--help`.

@@ -1,6 +1,7 @@
 //! What `sessionql plugin` does for those who use plugins and those who write them.
 //! In: the search path, the configuration, a library. Out: a list or pages. Nothing is requested.
 
+mod docs;
 mod list;
 
 use crate::Failure;
@@ -19,5 +20,6 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     match task {
         PluginTask::List(list) => Ok(list::run(list, arguments, reporter)?),
+        PluginTask::Docs(docs) => docs::run(docs, arguments, reporter),
     }
 }

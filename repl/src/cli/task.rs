@@ -127,12 +127,15 @@ pub(crate) struct DoctorArguments {
 pub(crate) enum PluginTask {
     /// List the plugins that can be found, each with its state; loads those that are trusted
     List(PluginListArguments),
+    /// Write what a plugin says of its tables as Markdown, a page each
+    Docs(PluginDocsArguments),
 }
 
 impl PluginTask {
     fn name(&self) -> &'static str {
         match self {
             Self::List(_) => "plugin list",
+            Self::Docs(_) => "plugin docs",
         }
     }
 }
@@ -144,4 +147,16 @@ pub(crate) struct PluginListArguments {
     #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub(crate) list_format: TestFormat,
+}
+
+/// What `plugin docs` works on.
+#[derive(Debug, Args)]
+pub(crate) struct PluginDocsArguments {
+    /// The plugin's name, or its file
+    #[arg(value_name = "NAME|PATH")]
+    pub(crate) plugin: String,
+
+    /// Write the pages into this directory, each named as its table
+    #[arg(long = "output", value_name = "DIR")]
+    pub(crate) pages_directory: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! The wall: a small plugin works, a misbehaving one gives an error that names it.
-//! `list` is what `sessionql plugin` tells of libraries.
+//! `list` and `docs` are what `sessionql plugin` tells of libraries.
 
+mod docs;
 #[cfg(unix)]
 mod list;
 
