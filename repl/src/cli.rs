@@ -16,7 +16,7 @@ use crate::script::Source;
 use crate::usage::Refusal;
 pub(crate) use task::{
     CheckArguments, CheckFormat, DoctorArguments, FmtArguments, PluginDocsArguments,
-    PluginListArguments, PluginTask, Task, TestArguments, TestFormat,
+    PluginListArguments, PluginNewArguments, PluginTask, Task, TestArguments, TestFormat,
 };
 
 /// The end of `--help`.

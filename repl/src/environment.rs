@@ -60,6 +60,14 @@ pub(crate) fn plugin_directories() -> Vec<PathBuf> {
     directories
 }
 
+/// Returns the directories in which the source of this program may lie: the working directory, that
+/// of the executable, and those above them.
+pub(crate) fn source_directories() -> Vec<PathBuf> {
+    let executable = std::env::current_exe().and_then(|executable| executable.canonicalize());
+    let near = [std::env::current_dir().ok(), executable.ok()];
+    near.iter().flatten().flat_map(|path| path.ancestors()).map(Path::to_owned).collect()
+}
+
 /// Returns where plugins are relative to the executable. Cargo puts the latest build into `deps`
 /// and runs tests from there, so `deps` comes first.
 fn beside_executable(directory: &Path) -> Vec<PathBuf> {

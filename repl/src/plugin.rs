@@ -1,8 +1,10 @@
 //! What `sessionql plugin` does for those who use plugins and those who write them.
-//! In: the search path, the configuration, a library. Out: a list or pages. Nothing is requested.
+//! In: the search path, the configuration, a library. Out: a list, pages, or a project. Nothing is
+//! requested.
 
 mod docs;
 mod list;
+mod new;
 
 use crate::Failure;
 use crate::cli::{Arguments, PluginTask};
@@ -21,5 +23,6 @@ pub(crate) fn run(
     match task {
         PluginTask::List(list) => Ok(list::run(list, arguments, reporter)?),
         PluginTask::Docs(docs) => docs::run(docs, arguments, reporter),
+        PluginTask::New(new) => Ok(new::run(new)?),
     }
 }

@@ -129,6 +129,8 @@ pub(crate) enum PluginTask {
     List(PluginListArguments),
     /// Write what a plugin says of its tables as Markdown, a page each
     Docs(PluginDocsArguments),
+    /// Begin a plugin: a Rust project with one table, a mock API and tests
+    New(PluginNewArguments),
 }
 
 impl PluginTask {
@@ -136,6 +138,7 @@ impl PluginTask {
         match self {
             Self::List(_) => "plugin list",
             Self::Docs(_) => "plugin docs",
+            Self::New(_) => "plugin new",
         }
     }
 }
@@ -159,4 +162,20 @@ pub(crate) struct PluginDocsArguments {
     /// Write the pages into this directory, each named as its table
     #[arg(long = "output", value_name = "DIR")]
     pub(crate) pages_directory: Option<PathBuf>,
+}
+
+/// What `plugin new` makes.
+#[derive(Debug, Args)]
+pub(crate) struct PluginNewArguments {
+    /// The plugin's name, by which connections name it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Where to make the project; default: a directory of the plugin's name
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+
+    /// The directory of sessionql-plugin-sdk; default: that of the source around here or the program
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sdk: Option<PathBuf>,
 }

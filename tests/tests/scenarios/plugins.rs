@@ -1,9 +1,11 @@
 //! The wall: a small plugin works, a misbehaving one gives an error that names it.
-//! `list` and `docs` are what `sessionql plugin` tells of libraries.
+//! `list`, `docs` and `new` are what `sessionql plugin` does.
 
 mod docs;
 #[cfg(unix)]
 mod list;
+#[cfg(unix)]
+mod new;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
