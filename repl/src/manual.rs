@@ -35,8 +35,7 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
     own.render_description_section(page)?;
     own.render_options_section(page)?;
     writeln!(page, ".SH COMMANDS")?;
-    for task in command.get_subcommands().filter(|task| task.get_name() != "help") {
-        let name = task.get_name();
+    for (name, task) in tasks(&command) {
         // The options that all commands share are told above.
         let hidden = task.clone().mut_args(|argument| {
             let is_global = argument.is_global_set();
@@ -65,6 +64,20 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
         writeln!(page, "{guard}{line}")?;
     }
     writeln!(page, ".fi")
+}
+
+/// Returns the tasks with what asks for them, those of a group one by one.
+fn tasks(command: &clap::Command) -> Vec<(String, &clap::Command)> {
+    let mut tasks = Vec::new();
+    for task in command.get_subcommands().filter(|task| task.get_name() != "help") {
+        if task.has_subcommands() {
+            let of_group = self::tasks(task).into_iter();
+            tasks.extend(of_group.map(|(name, of)| (format!("{} {name}", task.get_name()), of)));
+        } else {
+            tasks.push((task.get_name().to_owned(), task));
+        }
+    }
+    tasks
 }
 
 /// Prints a text; who closes the pipe has read enough of it.

@@ -155,6 +155,10 @@ fn no_query_loads_a_plugin_that_no_connection_names() {
     for sql in ["SELECT * FROM doors", "SELECT * FROM doors.sessions", "DESCRIBE doors"] {
         assert_eq!(place.run(&["-c", sql]).status.code(), Some(2), "{sql}");
     }
+    let saved = place.path("saved.sql");
+    std::fs::write(&saved, "-- name: doors\nSELECT * FROM doors\n").expect("it is written");
+    let saved = saved.to_str().expect("it is UTF-8");
+    assert_eq!(place.run(&["-f", saved]).status.code(), Some(2));
     assert!(!place.was_loaded());
     assert_eq!(place.run(&["-c", "SELECT * FROM other"]).status.code(), Some(5));
     assert!(place.was_loaded());
