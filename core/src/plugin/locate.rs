@@ -90,8 +90,8 @@ pub fn file_name(plugin: &str) -> String {
     format!("{PREFIX}{plugin}{SUFFIX}")
 }
 
-/// Refuses a file that, or whose directory, belongs to another user or is writable by everyone, and
-/// says why.
+/// Refuses a file that, or whose directory, belongs to another user or is writable by everyone, or
+/// that everyone can put another file in the place of, and says why.
 #[cfg(unix)]
 pub(super) fn check_owner(file: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt as _;
@@ -107,6 +107,15 @@ pub(super) fn check_owner(file: &Path) -> Result<(), String> {
         let owner = metadata.uid();
         if owner != 0 && own_uid.is_some_and(|uid| uid != owner) {
             return Err(refused(path, "belongs to another user"));
+        }
+    }
+    // Who can write a directory above can put another one in the place of the plugin's, unless its
+    // sticky bit is set, as that of `/tmp` is.
+    for path in file.ancestors().skip(2) {
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| refused(path, &format!("cannot be looked at: {error}")))?;
+        if metadata.mode() & 0o1002 == 0o002 {
+            return Err(refused(path, "is writable by everyone"));
         }
     }
     Ok(())

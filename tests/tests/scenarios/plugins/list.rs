@@ -41,8 +41,7 @@ impl Place {
     }
 
     fn chmod(&self, mode: u32) {
-        let permissions = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(self.plugins(), permissions).expect("it is ours");
+        chmod(&self.plugins(), mode);
     }
 
     /// Puts a file where a plugin is looked for.
@@ -97,6 +96,11 @@ impl Place {
     }
 }
 
+fn chmod(path: &Path, mode: u32) {
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(path, permissions).expect("it is ours");
+}
+
 fn library(plugin: &str) -> Vec<u8> {
     std::fs::read(plugin_directory().join(file_name(plugin))).expect("the tests built it")
 }
@@ -140,7 +144,19 @@ fn what_others_can_write_is_not_loaded() {
     assert_eq!(entries[0]["message"], message);
     assert!(!place.was_loaded());
 
+    // Whoever writes the directory above can exchange the whole directory of plugins.
+    let above = place.directory.path().canonicalize().expect("it is there");
     place.chmod(0o755);
+    chmod(&above, 0o777);
+    let (_, entries) = place.list("doors");
+    let message = format!("`{}` is writable by everyone", above.display());
+    assert_eq!(
+        (&entries[0]["state"], &entries[0]["message"]),
+        (&json!("refused"), &json!(message))
+    );
+    assert!(!place.was_loaded());
+
+    chmod(&above, 0o1777);
     let (_, entries) = place.list("doors");
     assert_eq!(entries[0]["state"], "broken", "now it is trusted and looked into");
     assert!(place.was_loaded());
