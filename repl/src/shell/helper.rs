@@ -326,7 +326,7 @@ mod tests {
         let many: Vec<_> = (0..20).map(|n| candidate(&format!("c{n}"), "text")).collect();
         let (shown, _) = listed(&many, 30, 10);
         assert!(shown.starts_with("\nc0   c4   c8   c12  c16\nc1 "), "{shown}");
-        let (shown, _) = listed(&many, 10, 3);
+        let (shown, _) = listed(&many, 14, 3);
         assert_eq!(shown, "\nc0   c10\nc1   c11\n… 20 in all");
     }
 
