@@ -37,7 +37,7 @@ username = "nobody"
 password = "nothing"
 "#;
 
-const QUERIES: [(&str, &str); 4] = [
+const QUERIES: [(&str, &str); 5] = [
     ("one table", "EXPLAIN SELECT id, user FROM openvpn SINCE 24h WHERE status = 'ACTIVE'"),
     (
         "one table, grouped and ordered",
@@ -51,6 +51,12 @@ const QUERIES: [(&str, &str); 4] = [
     ),
     (
         "three tables",
+        "EXPLAIN SELECT v.user, v.start, f.resource_name, o.start AS signed_in FROM openvpn v \
+         JOIN formal f ON f.user = v.user JOIN oam o ON o.user = v.user \
+         SINCE 24h WHERE v.status = 'ACTIVE'",
+    ),
+    (
+        "three tables, overlapping, grouped and ordered",
         "EXPLAIN SELECT v.user, count(*) AS n, max(o.start) AS last FROM openvpn v \
          JOIN formal f ON f.user = v.user AND v OVERLAPS f \
          JOIN oam o ON o.user = v.user SINCE 24h \
