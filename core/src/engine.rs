@@ -42,6 +42,7 @@ use crate::plugin::PluginPath;
 use crate::statement::StatementContext;
 pub use completing::Completer;
 pub use connections::Connections;
+pub use listing::type_word;
 pub use outcome::{Outcome, Warning};
 pub use settings::RunSettings;
 

@@ -37,7 +37,7 @@ mod table;
 
 pub use cache::CacheSize;
 pub use complete::{Candidate, CandidateKind, Completion};
-pub use engine::{Completer, Engine, EngineOptions, ExecuteOptions, Outcome, Warning};
+pub use engine::{Completer, Engine, EngineOptions, ExecuteOptions, Outcome, Warning, type_word};
 pub use error::Error;
 pub use explain::Explanation;
 pub use functions::Function;

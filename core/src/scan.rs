@@ -304,10 +304,7 @@ impl ExecutionPlan for ScanExec {
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        let fetch = match (self.fetch, limit) {
-            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
-            (mine, theirs) => mine.or(theirs),
-        };
+        let fetch = self.fetch.into_iter().chain(limit).min();
         // One limit for the answers of all keys is not what a limit of this node means, and those who
         // share rows have agreed on how many.
         let is_fixed = matches!(self.keys, Keys::Bound { .. }) || self.share.is_some();

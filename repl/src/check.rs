@@ -35,10 +35,7 @@ pub(crate) fn run(
     engine: Option<&Engine>,
     reporter: Reporter,
 ) -> Result<Exit, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::internal(error.to_string()))?;
+    let runtime = crate::runtime()?;
     let mut worst = Exit::Success;
     let mut objects = Vec::new();
     for file in &arguments.files {

@@ -87,10 +87,7 @@ pub(crate) fn run(
     arguments: &Arguments,
     reporter: Reporter,
 ) -> Result<Exit, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::internal(error.to_string()))?;
+    let runtime = crate::runtime()?;
     let mut findings = Vec::new();
     if let Some(engine) = configuration(arguments, &mut findings) {
         plugins(&engine, &mut findings);

@@ -248,6 +248,17 @@ fn configured_engine(arguments: &Arguments) -> Result<Option<Engine>, Error> {
     Engine::new(config, engine_options(arguments)).map(Some)
 }
 
+/// Returns what runs the queries of a task that needs no signals.
+///
+/// # Errors
+/// [`Error::Internal`] if the system gives no threads.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
 fn engine_options(arguments: &Arguments) -> EngineOptions {
     let mut directories = arguments.plugin_dir.clone();
     directories.extend(environment::plugin_directories());

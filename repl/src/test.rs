@@ -11,8 +11,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use sessionql_core::EngineOptions;
 use sessionql_core::display::escape_controls;
-use sessionql_core::{EngineOptions, Error};
 
 use crate::cli::{TestArguments, TestFormat};
 use crate::exit::Exit;
@@ -83,10 +83,7 @@ pub(crate) fn run(
     for path in &arguments.paths {
         find(path, &mut files)?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::internal(error.to_string()))?;
+    let runtime = crate::runtime()?;
     let (mut exit, mut all) = (Exit::Success, Vec::new());
     for path in &files {
         let ran = runtime.block_on(run_file(path, arguments, options, reporter, &mut exit));

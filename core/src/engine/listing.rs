@@ -286,7 +286,7 @@ pub(super) fn setting(name: &str, value: &str) -> Result<Outcome, Error> {
 }
 
 /// The word for a type in DESCRIBE and in the machine formats.
-pub(crate) fn type_word(column_type: ColumnType) -> &'static str {
+pub fn type_word(column_type: ColumnType) -> &'static str {
     match column_type {
         ColumnType::Text => "text",
         ColumnType::Timestamp => "timestamp",

@@ -28,6 +28,8 @@ const MOST_MEASURED: Duration = Duration::from_secs(60);
 /// Of more than this many requests only those of the last seconds count.
 const MEASURED_REQUESTS: usize = 16;
 const MEASURED: Duration = Duration::from_secs(3);
+/// No more requests than this are remembered; so many in those seconds are as good as no limit.
+const MOST_REQUESTS: usize = 1_500;
 
 /// Spaces out the requests of one connection.
 pub(super) struct Limiter {
@@ -303,7 +305,7 @@ impl State {
                 age > MOST_MEASURED || (age > MEASURED && accepted.len() > MEASURED_REQUESTS)
             })
         };
-        while is_old(&self.accepted) || self.accepted.len() > 1_500 {
+        while is_old(&self.accepted) || self.accepted.len() > MOST_REQUESTS {
             self.accepted.pop_front();
         }
         if let Some((_, pace)) = &mut self.rate

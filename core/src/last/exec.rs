@@ -106,10 +106,7 @@ impl ExecutionPlan for LastExec {
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        let fetch = match (self.fetch, limit) {
-            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
-            (mine, theirs) => mine.or(theirs),
-        };
+        let fetch = self.fetch.into_iter().chain(limit).min();
         Some(Arc::new(Self { fetch, ..self.clone() }))
     }
 

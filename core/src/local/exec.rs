@@ -201,10 +201,7 @@ impl ExecutionPlan for LocalScanExec {
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        let fetch = match (self.fetch, limit) {
-            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
-            (mine, theirs) => mine.or(theirs),
-        };
+        let fetch = self.fetch.into_iter().chain(limit).min();
         let (scan, properties) = (Arc::clone(&self.scan), Arc::clone(&self.properties));
         Some(Arc::new(Self { scan, fetch, properties }))
     }

@@ -31,7 +31,7 @@ pub(super) struct Pace {
     goal: f64,
     goal_is: Goal,
     changed: Instant,
-    /// When it was last slowed down.
+    /// Since when requests are sent at it or below.
     slowed: Option<Instant>,
 }
 
@@ -48,9 +48,9 @@ enum Goal {
 }
 
 impl Pace {
-    /// Returns the pace of a rate that is known.
+    /// Returns the pace of a rate that is known from now on: what was sent before says nothing of it.
     pub(super) fn told(per_second: f64, now: Instant) -> Self {
-        Self { per_second, goal: per_second, goal_is: Goal::Told, changed: now, slowed: None }
+        Self { per_second, goal: per_second, goal_is: Goal::Told, changed: now, slowed: Some(now) }
     }
 
     /// Returns half the rate that was accepted until the first refusal.
@@ -114,5 +114,48 @@ impl Pace {
             self.per_second = (self.per_second + gained).min(end);
         }
         self.goal_is == Goal::Told || self.per_second < AS_GOOD_AS_UNLIMITED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn requests_from_before_a_rate_was_told_do_not_slow_it_down() {
+        let begin = Instant::now();
+        let told = begin + second(1);
+        let mut pace = Pace::told(10.0, told);
+        pace.slow_down(begin, 3.0, told + second(1));
+        pace.slow_down(told, 3.0, told + second(1));
+        assert_eq!(pace.per_second().to_string(), "10");
+        pace.slow_down(told + second(1), 3.0, told + second(2));
+        assert_eq!(pace.per_second().to_string(), "5");
+        // So does one refusal of many only once.
+        pace.slow_down(told + second(2), 3.0, told + second(3));
+        assert_eq!(pace.per_second().to_string(), "5");
+        for n in 3..100 {
+            assert!(pace.speed_up(told + second(n)));
+        }
+        assert_eq!(pace.per_second().to_string(), "10");
+    }
+
+    #[test]
+    fn a_guess_is_doubled_until_a_refusal_and_kept_when_a_second_confirms_it() {
+        let begin = Instant::now();
+        let mut pace = Pace::guessed(20.0, begin);
+        assert_eq!(pace.per_second().to_string(), "10");
+        assert!(pace.speed_up(begin + second(1)) && pace.speed_up(begin + second(2)));
+        assert!((pace.per_second() - 20.0).abs() < 0.01);
+        pace.slow_down(begin + second(2), 19.0, begin + second(3));
+        pace.slow_down(begin + second(4), 18.0, begin + second(5));
+        for n in 6..100 {
+            assert!(pace.speed_up(begin + second(n)));
+        }
+        assert!((pace.per_second() - 18.0 * USED_PART).abs() < 0.01);
     }
 }

@@ -39,10 +39,7 @@ pub(super) fn explain(
     manifest: &Manifest,
     table: &Table,
 ) -> Result<Vec<Condition>, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::internal(error.to_string()))?;
+    let runtime = crate::runtime()?;
     let (name, columns) = (name_in_query(manifest, table), shown_columns(table).join(", "));
     let windows = windows(table).into_iter().map(|window| (window.to_owned(), window.to_owned()));
     let filters =

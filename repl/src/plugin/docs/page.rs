@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use sessionql_core::duration;
 use sessionql_core::plugin::message::{
-    Auth, Column, ColumnType, ConnectionOption, CredentialPlacement, FilterOp, History, Io,
-    Manifest, OptionType, Pattern, Rate, Table,
+    Auth, Column, ConnectionOption, CredentialPlacement, FilterOp, History, Io, Manifest,
+    OptionType, Pattern, Rate, Table,
 };
+use sessionql_core::{duration, type_word};
 
 use super::EXAMPLE_URL;
 use super::conditions::{Condition, NOW, name_in_query};
@@ -156,21 +156,8 @@ fn column(column: &Column) -> String {
         true => format!("{}; asked by the keys of a join", kinds.join(", ")),
         false => kinds.join(", "),
     };
-    let (name, of_type) = (&column.name, type_word(column.column_type));
+    let (name, of_type) = (&column.name, type_word(column.column_type).replace('<', "\\<"));
     format!("| `{name}` | {of_type} | {null} | {} | {} |", cell(&doc), cell(&kinds))
-}
-
-fn type_word(column_type: ColumnType) -> &'static str {
-    match column_type {
-        ColumnType::Text => "text",
-        ColumnType::Timestamp => "timestamp",
-        ColumnType::Duration => "duration",
-        ColumnType::Int64 => "int64",
-        ColumnType::Float64 => "float64",
-        ColumnType::Bool => "bool",
-        ColumnType::TextList => "list of text",
-        ColumnType::Json => "json",
-    }
 }
 
 fn kind(kind: &FilterOp) -> &'static str {
