@@ -26,6 +26,7 @@ mod catalog;
 mod columns;
 mod connection;
 mod functions;
+mod interval_join;
 mod local;
 mod lookup;
 mod pushdown;

@@ -2,8 +2,8 @@
 //! `asof` makes ASOF JOINs of what lowering wrote, and moves filters below them.
 //! `time_literals`, `query_zone`, `duration_seconds`, `exact_numbers` and `value_lists` change
 //! expressions before the optimizer sees them, and `calendar_intervals` refuses some; `correlated`
-//! and `missing_rows` do the same for queries within queries; `bind_join` changes joins of the
-//! physical plan, `share_scans` its scans; `monotone` reads the finished plan.
+//! and `missing_rows` do the same for queries within queries; `bind_join` and
+//! `interval_joins` change joins of the physical plan, `share_scans` its scans; `monotone` reads the finished plan.
 
 mod asof;
 mod bind_join;
@@ -11,6 +11,7 @@ mod calendar_intervals;
 mod correlated;
 mod duration_seconds;
 mod exact_numbers;
+mod interval_joins;
 mod missing_rows;
 mod monotone;
 mod query_zone;
@@ -30,6 +31,7 @@ pub(crate) use calendar_intervals::CalendarIntervals;
 pub(crate) use correlated::CorrelatedQueries;
 pub(crate) use duration_seconds::DurationSeconds;
 pub(crate) use exact_numbers::ExactNumbers;
+pub(crate) use interval_joins::IntervalJoins;
 pub(crate) use missing_rows::MissingRows;
 pub(crate) use monotone::scans_that_may_turn_wrong;
 pub(crate) use query_zone::QueryZone;

@@ -32,6 +32,7 @@ use super::{Order, Step, shared_with};
 use crate::asof::AsofJoinExec;
 use crate::bind_join::BindJoinExec;
 use crate::completeness::ScanRun;
+use crate::interval_join::IntervalJoinExec;
 use crate::scan::ScanExec;
 
 /// The longest description of a step, in characters.
@@ -212,6 +213,11 @@ fn describe_join(plan: &Arc<dyn ExecutionPlan>, writer: &Writer) -> Option<Strin
     if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
         let filter = join.filter().map(|filter| filter.expression());
         return Some(words(join.join_type(), ", every pair,", &[], filter));
+    }
+    if let Some(node) = plan.downcast_ref::<IntervalJoinExec>() {
+        let join = node.join();
+        let filter = Some(join.filter.expression());
+        return Some(words(&join.join_type, ", by time,", &join.on, filter));
     }
     if let Some(join) = plan.downcast_ref::<AsofJoinExec>() {
         return Some(describe_asof(join, writer));

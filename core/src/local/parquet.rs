@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options, max, min};
 use arrow::datatypes::{DataType, Date64Type, Field, Int64Type, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -314,6 +314,16 @@ fn instants(array: &ArrayRef, is_declared: bool, zone: chrono_tz::Tz) -> Result<
             (Arc::new(millis.reinterpret_cast::<Int64Type>()), 1_000, true)
         }
     };
+    if !is_local && per_second <= 1_000_000 {
+        // Instants as they are: if the first and the last of them can be told, so can all.
+        let numbers: &Int64Array = numbers.as_primitive();
+        let is_known = |number: Option<i64>| {
+            number.is_none_or(|number| instant_of(number, per_second, None).is_some())
+        };
+        if is_known(min(numbers)) && is_known(max(numbers)) {
+            return cast(&data_type(ColumnType::Timestamp));
+        }
+    }
     let mut builder = Builder::new(ColumnType::Timestamp);
     for number in numbers.as_primitive::<Int64Type>() {
         let micros = match number {

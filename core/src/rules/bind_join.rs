@@ -25,6 +25,7 @@ use datafusion::physical_plan::{
 use crate::bind_join::{BindJoinExec, Binding, Emits};
 use crate::lookup::{KeyLimits, Lookup};
 use crate::scan::{Keys, ScanExec};
+use super::IntervalJoins;
 use trace::{Found, trace};
 
 /// The rule.
@@ -51,13 +52,15 @@ struct Candidate {
 }
 
 impl BindJoins {
-    /// Returns the engine's rules with this one in its place.
+    /// Returns the engine's rules with this one in its place, and with the one for the joins that it leaves.
     pub(crate) fn among_rules(
         limits: KeyLimits,
     ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         let mut rules = PhysicalOptimizer::new().rules;
         let after = rules.iter().position(|rule| rule.name() == "join_selection");
-        rules.insert(after.map_or(0, |place| place + 1), Arc::new(Self { limits }));
+        let after = after.map_or(0, |place| place + 1);
+        rules.insert(after, Arc::new(Self { limits }));
+        rules.insert(after + 1, Arc::new(IntervalJoins));
         rules
     }
 
@@ -217,7 +220,7 @@ fn estimated_rows(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
 }
 
 /// Returns an equal join as a hash join: a sort-merge join has the same parts.
-fn as_hash_join(node: &Arc<dyn ExecutionPlan>) -> Result<Option<HashJoinExec>> {
+pub(super) fn as_hash_join(node: &Arc<dyn ExecutionPlan>) -> Result<Option<HashJoinExec>> {
     if let Some(join) = node.downcast_ref::<HashJoinExec>() {
         return join.builder().build().map(Some);
     }
@@ -303,6 +306,6 @@ mod tests {
         let names: Vec<&str> = rules.iter().map(|rule| rule.name()).collect();
         let place = names.iter().position(|name| *name == "bind_joins").unwrap();
         assert_eq!(names[place - 1], "join_selection");
-        assert_eq!(names.len(), PhysicalOptimizer::new().rules.len() + 1);
+        assert_eq!(names.len(), PhysicalOptimizer::new().rules.len() + 2);
     }
 }

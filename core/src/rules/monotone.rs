@@ -23,6 +23,7 @@ use datafusion::physical_plan::unnest::UnnestExec;
 
 use crate::asof::AsofJoinExec;
 use crate::bind_join::BindJoinExec;
+use crate::interval_join::IntervalJoinExec;
 use crate::last::LastExec;
 use crate::scan::ScanExec;
 use crate::sessions::UnreadExec;
@@ -73,7 +74,8 @@ fn is_monotone(plan: &dyn ExecutionPlan) -> bool {
         .map(HashJoinExec::join_type)
         .or_else(|| plan.downcast_ref::<NestedLoopJoinExec>().map(NestedLoopJoinExec::join_type))
         .copied()
-        .or_else(|| plan.downcast_ref::<BindJoinExec>().map(BindJoinExec::join_type));
+        .or_else(|| plan.downcast_ref::<BindJoinExec>().map(BindJoinExec::join_type))
+        .or_else(|| plan.downcast_ref::<IntervalJoinExec>().map(|node| node.join().join_type));
     if let Some(join_type) = join_type {
         return matches!(join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi);
     }

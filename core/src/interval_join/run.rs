@@ -1,0 +1,261 @@
+//! An interval join while it runs.
+//! The left side is read whole. The right side comes in chunks: while it is quick they grow, but a row that
+//! waits for a slow provider does not keep others waiting. Nothing is read before somebody asks for
+//! rows, and nothing of the right side if no row of the left one can have a partner.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, JoinType, Result, exec_err};
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::BaselineMetrics;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::condition::{Bounds, Intervals};
+use super::groups::Groups;
+use super::side::BYTES_PER_ROW;
+use super::work::{Input, Left, Work};
+
+/// How long rows at hand wait for more of them.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// What a row costs before its side is sorted, beside its columns, in bytes.
+const BYTES_PER_ROW_READ: usize = size_of::<Option<(i64, i64)>>() + size_of::<u32>();
+
+/// How a side is read.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
+    pub(super) bounds: Bounds,
+    /// The columns that are kept.
+    pub(super) columns: Vec<usize>,
+    pub(super) schema: SchemaRef,
+}
+
+/// The join.
+pub(super) struct Run {
+    pub(super) work: Arc<Work>,
+    pub(super) left: Reading,
+    pub(super) right: Reading,
+    pub(super) right_plan: Arc<dyn ExecutionPlan>,
+    pub(super) groups: Groups,
+    pub(super) task: Arc<TaskContext>,
+    pub(super) metrics: BaselineMetrics,
+    pub(super) stage: Stage,
+    /// What is being made.
+    pub(super) output: Option<Output>,
+}
+
+/// What comes next.
+pub(super) enum Stage {
+    Left(SendableRecordBatchStream),
+    Right(Arc<Left>, RightSide),
+    Rest(Arc<Left>),
+    Done,
+}
+
+/// The right side while it is read.
+pub(super) struct RightSide {
+    stream: SendableRecordBatchStream,
+    /// A batch for which there was no memory left in the chunk before.
+    waiting: Option<RecordBatch>,
+    chunk: Option<Input>,
+    chunk_rows: usize,
+}
+
+/// Batches that threads make.
+pub(super) struct Output {
+    receiver: mpsc::Receiver<Result<RecordBatch>>,
+    task: Option<SpawnedTask<Result<()>>>,
+}
+
+impl Output {
+    fn of(work: impl FnOnce(&mpsc::Sender<Result<RecordBatch>>) -> Result<()> + Send + 'static) -> Self {
+        let (sender, receiver) = mpsc::channel(2);
+        let task = Some(SpawnedTask::spawn_blocking(move || work(&sender)));
+        Self { receiver, task }
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        if let Some(rows) = self.receiver.recv().await {
+            return rows.map(Some);
+        }
+        match self.task.take() {
+            Some(task) => joined(task).await.map(|()| None),
+            None => Ok(None),
+        }
+    }
+}
+
+async fn joined<T: Send + 'static>(task: SpawnedTask<Result<T>>) -> Result<T> {
+    match task.join().await {
+        Ok(done) => done,
+        Err(error) => Err(DataFusionError::Internal(format!("a join broke down: {error}"))),
+    }
+}
+
+impl Run {
+    /// Returns the next rows.
+    ///
+    /// # Errors
+    /// If a side cannot be read, there is not memory enough, or an expression fails.
+    pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(output) = &mut self.output {
+                match output.next().await? {
+                    Some(rows) => {
+                        self.metrics.record_output(rows.num_rows());
+                        return Ok(Some(rows));
+                    }
+                    None => self.output = None,
+                }
+            }
+            self.stage = match mem::replace(&mut self.stage, Stage::Done) {
+                Stage::Left(stream) => self.read_left(stream).await?,
+                Stage::Right(left, right) => self.join_chunk(left, right).await?,
+                Stage::Rest(left) => {
+                    let work = Arc::clone(&self.work);
+                    self.output = Some(Output::of(move |sender| work.rest_of_left(&left, sender)));
+                    Stage::Done
+                }
+                Stage::Done => return Ok(None),
+            };
+        }
+    }
+
+    async fn read_left(&mut self, mut stream: SendableRecordBatchStream) -> Result<Stage> {
+        let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
+        let mut read = Read::new(memory);
+        while let Some(rows) = stream.next().await.transpose()? {
+            let _timer = self.metrics.elapsed_compute().timer();
+            read.reserve(&self.left, &rows)?;
+            read.add(&self.left, &mut self.groups, &rows)?;
+        }
+        drop(stream);
+        self.groups.end_left();
+        let input = read.end(&self.left, self.groups.len())?;
+        let needs_left = !matches!(
+            self.work.join_type,
+            JoinType::Right | JoinType::Full | JoinType::RightAnti
+        );
+        if needs_left && input.rows.num_rows() == 0 {
+            return Ok(Stage::Done);
+        }
+        // The left side is sorted while the right one is read.
+        let work = Arc::clone(&self.work);
+        let sorting = SpawnedTask::spawn_blocking(move || work.left(input));
+        let stream = self.right_plan.execute(0, Arc::clone(&self.task))?;
+        let chunk_rows = self.work.sizes.first_chunk;
+        let mut right = RightSide { stream, waiting: None, chunk: None, chunk_rows };
+        right.chunk = self.read_chunk(&mut right).await?;
+        let left = Arc::new(joined(sorting).await?);
+        Ok(Stage::Right(left, right))
+    }
+
+    async fn join_chunk(&mut self, left: Arc<Left>, mut right: RightSide) -> Result<Stage> {
+        if left.is_settled(self.work.join_type) {
+            return Ok(Stage::Rest(left));
+        }
+        let chunk = match right.chunk.take() {
+            Some(chunk) => Some(chunk),
+            None => self.read_chunk(&mut right).await?,
+        };
+        let Some(chunk) = chunk else { return Ok(Stage::Rest(left)) };
+        let (work, of_left) = (Arc::clone(&self.work), Arc::clone(&left));
+        self.output = Some(Output::of(move |sender| work.join(&of_left, chunk, sender)));
+        Ok(Stage::Right(left, right))
+    }
+
+    /// Reads rows of the right side; `None` after the last one.
+    async fn read_chunk(&mut self, right: &mut RightSide) -> Result<Option<Input>> {
+        let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
+        let mut read = Read::new(memory);
+        while read.n_rows() < right.chunk_rows {
+            let rows = match right.waiting.take() {
+                Some(rows) => rows,
+                None => {
+                    let next = right.stream.next();
+                    let next = if read.n_rows() == 0 {
+                        next.await
+                    } else {
+                        match timeout(PATIENCE, next).await {
+                            Ok(next) => next,
+                            Err(_) => break,
+                        }
+                    };
+                    let Some(rows) = next.transpose()? else { break };
+                    rows
+                }
+            };
+            let _timer = self.metrics.elapsed_compute().timer();
+            if let Err(error) = read.reserve(&self.right, &rows) {
+                if read.n_rows() == 0 {
+                    return Err(error);
+                }
+                right.waiting = Some(rows);
+                break;
+            }
+            read.add(&self.right, &mut self.groups, &rows)?;
+        }
+        if read.n_rows() == 0 {
+            return Ok(None);
+        }
+        self.groups.forget_right()?;
+        right.chunk_rows = self.work.sizes.most_of_chunk.min(2 * right.chunk_rows);
+        read.end(&self.right, self.groups.len()).map(Some)
+    }
+}
+
+/// Rows of a side while they are read.
+struct Read {
+    batches: Vec<RecordBatch>,
+    groups: Vec<u32>,
+    intervals: Intervals,
+    memory: MemoryReservation,
+}
+
+impl Read {
+    fn new(memory: MemoryReservation) -> Self {
+        Self { batches: Vec::new(), groups: Vec::new(), intervals: Vec::new(), memory }
+    }
+
+    fn n_rows(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Reserves the memory that rows take until they are sorted.
+    fn reserve(&mut self, reading: &Reading, rows: &RecordBatch) -> Result<()> {
+        let kept = rows.project(&reading.columns)?;
+        // The columns are once as they came and once in one piece.
+        let n_bytes = 2 * kept.get_array_memory_size()
+            + rows.num_rows() * (BYTES_PER_ROW_READ + BYTES_PER_ROW);
+        self.memory.try_grow(n_bytes)
+    }
+
+    fn add(&mut self, reading: &Reading, groups: &mut Groups, rows: &RecordBatch) -> Result<()> {
+        groups.add(&reading.keys, rows, &mut self.groups)?;
+        self.intervals.extend(reading.bounds.intervals(rows)?);
+        if self.n_rows() > u32::MAX as usize - 1 {
+            return exec_err!("a join has more than four billion rows on one side");
+        }
+        self.batches.push(rows.project(&reading.columns)?);
+        Ok(())
+    }
+
+    fn end(self, reading: &Reading, n_groups: usize) -> Result<Input> {
+        let Self { batches, groups, intervals, memory } = self;
+        let schema = Arc::new(reading.schema.project(&reading.columns)?);
+        let rows = concat_batches(&schema, &batches)?;
+        Ok(Input { rows, groups, intervals, n_groups, memory })
+    }
+}

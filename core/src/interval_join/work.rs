@@ -1,0 +1,342 @@
+//! The work of an interval join on threads: sorting a chunk, finding pairs, making rows of them.
+//! In: the left side, whole and sorted, and a chunk of the right one. Out: batches, as they are made.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use datafusion::common::{DataFusionError, JoinType, Result};
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_plan::metrics::Time;
+use tokio::sync::mpsc;
+
+use super::condition::Intervals;
+use super::layout::Layout;
+use super::side::{Extent, NO_GROUP, Side};
+use super::sweep::{Sweep, Task, tasks};
+
+/// How many rows are taken at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// By the first chunk of the right side; each next one may have twice as many.
+    pub(super) first_chunk: usize,
+    /// By any chunk.
+    pub(super) most_of_chunk: usize,
+    /// By a thread.
+    pub(super) task: usize,
+    /// By a batch without columns.
+    pub(super) counted: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { first_chunk: 65_536, most_of_chunk: 1 << 20, task: 16_384, counted: 65_536 }
+    }
+}
+
+/// What all parts of a join need to know.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) join_type: JoinType,
+    pub(super) layout: Layout,
+    pub(super) sizes: Sizes,
+    pub(super) batch_rows: usize,
+    pub(super) n_threads: usize,
+    pub(super) elapsed: Time,
+}
+
+/// Rows of a side as they were read.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// The columns that are kept.
+    pub(super) rows: RecordBatch,
+    /// The group of each row.
+    pub(super) groups: Vec<u32>,
+    pub(super) intervals: Intervals,
+    pub(super) n_groups: usize,
+    pub(super) memory: MemoryReservation,
+}
+
+/// The left side.
+#[derive(Debug)]
+pub(super) struct Left {
+    rows: RecordBatch,
+    side: Side,
+    extent: Option<Extent>,
+    /// The latest end of each group up to a place, where it is asked whether there is a partner at all.
+    latest_ends: Vec<i64>,
+    /// Which rows had a partner so far, where that is asked for.
+    matched: Vec<AtomicBool>,
+    _memory: MemoryReservation,
+}
+
+/// A chunk of the right side.
+struct Chunk {
+    rows: RecordBatch,
+    side: Side,
+    matched: Vec<AtomicBool>,
+    _memory: MemoryReservation,
+}
+
+/// Nobody wants more rows.
+struct Enough;
+
+type Sender = mpsc::Sender<Result<RecordBatch>>;
+
+fn unmatched(n_rows: usize, is_wanted: bool) -> Vec<AtomicBool> {
+    let n_rows = if is_wanted { n_rows } else { 0 };
+    (0..n_rows).map(|_| AtomicBool::new(false)).collect()
+}
+
+impl Left {
+    /// Tells whether more of the right side cannot change which left rows go out.
+    pub(super) fn is_settled(&self, join_type: JoinType) -> bool {
+        matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti)
+            && self.matched.iter().all(|matched| matched.load(Ordering::Relaxed))
+    }
+}
+
+impl Work {
+    /// Sorts the left side.
+    ///
+    /// # Errors
+    /// If it does not fit into memory.
+    pub(super) fn left(&self, input: Input) -> Result<Left> {
+        let _timer = self.elapsed.timer();
+        let Input { rows, groups, intervals, n_groups, memory } = input;
+        let side = Side::new(n_groups, &groups, &intervals, self.n_threads);
+        let matched = unmatched(rows.num_rows(), self.marks_left());
+        let latest_ends = if self.only_tests() && self.marks_right() {
+            side.latest_ends()
+        } else {
+            Vec::new()
+        };
+        let size = rows.get_array_memory_size()
+            + side.size()
+            + matched.len()
+            + size_of_val(latest_ends.as_slice());
+        memory.try_resize(size)?;
+        let extent = side.extent();
+        Ok(Left { rows, side, extent, latest_ends, matched, _memory: memory })
+    }
+
+    /// Joins a chunk of the right side, and sends what comes of it.
+    ///
+    /// # Errors
+    /// If a residual predicate fails, or a column grows too large.
+    pub(super) fn join(&self, left: &Left, input: Input, sender: &Sender) -> Result<()> {
+        let timer = self.elapsed.timer();
+        let Input { rows, mut groups, intervals, n_groups, memory } = input;
+        for (group, interval) in groups.iter_mut().zip(&intervals) {
+            let is_in_reach = left.extent.zip(*interval).is_some_and(|(of, row)| of.reaches(row));
+            if !is_in_reach {
+                *group = NO_GROUP;
+            }
+        }
+        let side = Side::new(n_groups, &groups, &intervals, self.n_threads);
+        drop((groups, intervals));
+        let matched = unmatched(rows.num_rows(), self.marks_right());
+        let chunk = Chunk { rows, side, matched, _memory: memory };
+        timer.done();
+        let ended = if self.only_tests() {
+            self.test(left, &chunk);
+            Ok(Ok(()))
+        } else {
+            self.pair(left, &chunk, sender)
+        };
+        match ended? {
+            Ok(()) => self.rest_of_right(left, &chunk, sender),
+            Err(Enough) => Ok(()),
+        }
+    }
+
+    /// Sends the left rows that go out because of what was found of all of the right side.
+    ///
+    /// # Errors
+    /// If a column grows too large.
+    pub(super) fn rest_of_left(&self, left: &Left, sender: &Sender) -> Result<()> {
+        let wanted = match self.join_type {
+            JoinType::Left | JoinType::Full | JoinType::LeftAnti => false,
+            JoinType::LeftSemi => true,
+            _ => return Ok(()),
+        };
+        let none = left.rows.slice(0, 0);
+        self.rest(&left.matched, wanted, sender, |rows| {
+            self.layout.rows((&left.rows, &none), (Some(rows), None))
+        })
+    }
+
+    fn rest_of_right(&self, left: &Left, chunk: &Chunk, sender: &Sender) -> Result<()> {
+        let wanted = match self.join_type {
+            JoinType::Right | JoinType::Full | JoinType::RightAnti => false,
+            JoinType::RightSemi => true,
+            _ => return Ok(()),
+        };
+        self.rest(&chunk.matched, wanted, sender, |rows| {
+            self.layout.rows((&left.rows, &chunk.rows), (None, Some(rows)))
+        })
+    }
+
+    fn rest(
+        &self,
+        matched: &[AtomicBool],
+        wanted: bool,
+        sender: &Sender,
+        rows: impl Fn(&UInt32Array) -> Result<RecordBatch>,
+    ) -> Result<()> {
+        let of_rows = matched.iter().zip(0_u32..);
+        let mut wanted = of_rows
+            .filter(|(matched, _)| matched.load(Ordering::Relaxed) == wanted)
+            .map(|(_, row)| row)
+            .peekable();
+        while wanted.peek().is_some() {
+            let taken: UInt32Array = wanted.by_ref().take(self.batch_rows).map(Some).collect();
+            if sender.blocking_send(Ok(rows(&taken)?)).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the rows that have a partner, without looking for all of them.
+    fn test(&self, left: &Left, chunk: &Chunk) {
+        let _timer = self.elapsed.timer();
+        if self.marks_left() {
+            mark(&left.side, &chunk.side, &chunk.side.latest_ends(), &left.matched);
+        } else {
+            mark(&chunk.side, &left.side, &left.latest_ends, &chunk.matched);
+        }
+    }
+
+    /// Finds all pairs.
+    fn pair(
+        &self,
+        left: &Left,
+        chunk: &Chunk,
+        sender: &Sender,
+    ) -> Result<std::result::Result<(), Enough>> {
+        let tasks = tasks(&left.side, &chunk.side, self.sizes.task);
+        let next = AtomicUsize::new(0);
+        let work = || loop {
+            let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                return Ok(Ok(()));
+            };
+            if let Err(Enough) = self.pairs_of(*task, left, chunk, sender)? {
+                return Ok(Err(Enough));
+            }
+        };
+        thread::scope(|scope| {
+            let n_others = self.n_threads.min(tasks.len()).saturating_sub(1);
+            let others: Vec<_> = (0..n_others).map(|_| scope.spawn(work)).collect();
+            let mut ended = work();
+            for other in others {
+                let other = other.join().unwrap_or_else(|_| {
+                    Err(DataFusionError::Internal("a thread of a join broke down".to_owned()))
+                });
+                ended = match (ended, other) {
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                    (Ok(Err(Enough)), _) | (_, Ok(Err(Enough))) => Ok(Err(Enough)),
+                    (ended, _) => ended,
+                };
+            }
+            ended
+        })
+    }
+
+    fn pairs_of(
+        &self,
+        task: Task,
+        left: &Left,
+        chunk: &Chunk,
+        sender: &Sender,
+    ) -> Result<std::result::Result<(), Enough>> {
+        let mut sweep = Sweep::new(&left.side, &chunk.side, task);
+        let is_sent = |rows| sender.blocking_send(Ok(rows)).is_ok();
+        let marks = self.marks_left() || self.marks_right();
+        if self.layout.only_counts() && !self.layout.has_residual() && !marks {
+            let timer = self.elapsed.timer();
+            let mut n_pairs = sweep.count();
+            timer.done();
+            while n_pairs > 0 {
+                let n_rows = n_pairs.min(self.sizes.counted);
+                n_pairs -= n_rows;
+                if !is_sent(self.layout.counted(n_rows)?) {
+                    return Ok(Err(Enough));
+                }
+            }
+            return Ok(Ok(()));
+        }
+        let mut has_more = true;
+        while has_more {
+            let timer = self.elapsed.timer();
+            let mut pairs = (Vec::new(), Vec::new());
+            has_more = sweep.fill(&mut pairs.0, &mut pairs.1, self.batch_rows);
+            let sides = (&left.rows, &chunk.rows);
+            let pairs = (UInt32Array::from(pairs.0), UInt32Array::from(pairs.1));
+            let pairs = self.layout.matching(sides, pairs)?;
+            if self.marks_left() {
+                mark_all(&left.matched, &pairs.0);
+            }
+            if self.marks_right() {
+                mark_all(&chunk.matched, &pairs.1);
+            }
+            if pairs.0.is_empty() || !self.emits_pairs() {
+                if sender.is_closed() {
+                    return Ok(Err(Enough));
+                }
+                continue;
+            }
+            let rows = self.layout.rows(sides, (Some(&pairs.0), Some(&pairs.1)))?;
+            timer.done();
+            if !is_sent(rows) {
+                return Ok(Err(Enough));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn emits_pairs(&self) -> bool {
+        use JoinType::{Full, Inner, Left, Right};
+        matches!(self.join_type, Inner | Left | Right | Full)
+    }
+
+    fn marks_left(&self) -> bool {
+        use JoinType::{Full, Left, LeftAnti, LeftSemi};
+        matches!(self.join_type, Left | Full | LeftSemi | LeftAnti)
+    }
+
+    fn marks_right(&self) -> bool {
+        use JoinType::{Full, Right, RightAnti, RightSemi};
+        matches!(self.join_type, Right | Full | RightSemi | RightAnti)
+    }
+
+    /// Tells whether it is enough to know if a row has a partner.
+    fn only_tests(&self) -> bool {
+        !self.emits_pairs() && !self.layout.has_residual()
+    }
+}
+
+/// Marks the rows of one side that have a partner on the other. Those of its group that start in time are
+/// the first ones, and one of them ends late enough if the latest end does.
+fn mark(side: &Side, other: &Side, latest_ends: &[i64], matched: &[AtomicBool]) {
+    for group in 0..side.n_groups() {
+        let others = other.group(group);
+        if others.is_empty() {
+            continue;
+        }
+        for place in side.group(group) {
+            let n_in_time = other.starts[others.clone()].partition_point(|s| *s < side.ends[place]);
+            let has_partner =
+                n_in_time > 0 && latest_ends[others.start + n_in_time - 1] > side.starts[place];
+            if has_partner {
+                matched[side.rows[place] as usize].store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn mark_all(matched: &[AtomicBool], rows: &UInt32Array) {
+    for row in rows.values() {
+        matched[*row as usize].store(true, Ordering::Relaxed);
+    }
+}
