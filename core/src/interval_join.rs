@@ -36,7 +36,7 @@ use datafusion::physical_plan::{
 use futures::stream;
 
 use condition::Condition;
-use groups::{Groups, can_group};
+use groups::{Groups, MOST_PARTS, can_group};
 use layout::Layout;
 use run::{Reading, Run, Stage};
 use work::{Sizes, Work};
@@ -96,8 +96,7 @@ impl IntervalJoinExec {
             None => (schema, columns),
         };
         let schema = Arc::new(schema);
-        let layout =
-            Layout::new(&columns, Arc::clone(&schema), residual.as_ref(), &join.filter)?;
+        let layout = Layout::new(&columns, Arc::clone(&schema), residual.as_ref(), &join.filter)?;
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(1),
@@ -207,15 +206,21 @@ impl ExecutionPlan for IntervalJoinExec {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let (left_keys, right_keys): (Vec<_>, Vec<_>) = on.iter().cloned().unzip();
         let types = left_keys.iter().map(|key| key.data_type(&left.schema()));
-        let memory = MemoryConsumer::new("interval join").register(task.memory_pool());
-        let groups = Groups::new(types.collect::<Result<_>>()?, *null_equality, memory)?;
+        let types = types.collect::<Result<Vec<_>>>()?;
         let config = task.session_config();
+        let n_threads = config.target_partitions();
+        let n_parts = if on.is_empty() { 1 } else { n_threads.clamp(1, MOST_PARTS) };
+        let groups = (0..n_parts).map(|_| {
+            let memory = MemoryConsumer::new("interval join").register(task.memory_pool());
+            Groups::new(&types, memory)
+        });
+        let groups = groups.collect::<Result<Vec<_>>>()?;
         let work = Work {
             join_type: *join_type,
             layout: self.layout.clone(),
             sizes: self.sizes,
             batch_rows: config.batch_size(),
-            n_threads: config.target_partitions(),
+            n_threads,
             elapsed: metrics.elapsed_compute().clone(),
         };
         let run = Run {
@@ -234,6 +239,8 @@ impl ExecutionPlan for IntervalJoinExec {
             },
             right_plan: Arc::clone(right),
             groups,
+            n_parts,
+            null_equality: *null_equality,
             metrics,
             stage: Stage::Left(left.execute(0, Arc::clone(&task))?),
             output: None,

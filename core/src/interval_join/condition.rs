@@ -64,16 +64,23 @@ pub(super) struct Operand {
     or_other_null: bool,
 }
 
-/// The interval of each row, `None` where it meets nothing.
-pub(super) type Intervals = Vec<Option<(i64, i64)>>;
+/// The interval of each row.
+pub(super) type Intervals = Vec<Interval>;
+
+/// A start and an end.
+pub(super) type Interval = (i64, i64);
+
+/// What meets nothing: it starts after all others have ended, and ends before any starts.
+pub(super) const NEVER: Interval = (FOREVER, ALWAYS);
 
 impl Condition {
     /// Finds the condition in the filter of a join; the rest of the filter beside it.
     pub(super) fn find(filter: &JoinFilter) -> Option<(Self, Option<Expr>)> {
         let conjuncts = split_conjunction(filter.expression());
-        let of_lifetimes = conjuncts.iter().enumerate().find_map(|(idx, conjunct)| {
-            Some((lifetimes(conjunct, filter)?, vec![idx]))
-        });
+        let of_lifetimes = conjuncts
+            .iter()
+            .enumerate()
+            .find_map(|(idx, conjunct)| Some((lifetimes(conjunct, filter)?, vec![idx])));
         let (condition, used) = of_lifetimes.or_else(|| inequalities(&conjuncts, filter))?;
         let rest = conjuncts.iter().enumerate().filter(|(idx, _)| !used.contains(idx));
         let rest: Vec<Expr> = rest.map(|(_, conjunct)| Arc::clone(conjunct)).collect();
@@ -142,17 +149,16 @@ fn inequalities(conjuncts: &[&Expr], filter: &JoinFilter) -> Option<(Condition, 
         .filter_map(|(idx, conjunct)| Some((idx, inequality(conjunct, filter)?)))
         .collect();
     let pairs = found.iter().filter(|(_, one)| one.left_is_less).flat_map(|one| {
-        let others = found.iter().filter(move |(_, other)| {
-            !other.left_is_less && other.data_type == one.1.data_type
-        });
+        let others = found
+            .iter()
+            .filter(move |(_, other)| !other.left_is_less && other.data_type == one.1.data_type);
         others.map(move |other| (one, other))
     });
     // Two of times rather than two of other numbers.
-    let (one, other) = pairs
-        .max_by_key(|((idx, one), (other_idx, _))| {
-            let is_time = matches!(one.data_type, DataType::Timestamp(..));
-            (is_time, usize::MAX - idx.max(other_idx))
-        })?;
+    let (one, other) = pairs.max_by_key(|((idx, one), (other_idx, _))| {
+        let is_time = matches!(one.data_type, DataType::Timestamp(..));
+        (is_time, usize::MAX - idx.max(other_idx))
+    })?;
     let condition = Condition {
         left: Bounds::Compared { start: one.1.left.clone(), end: other.1.left.clone() },
         right: Bounds::Compared { start: other.1.right.clone(), end: one.1.right.clone() },
@@ -246,9 +252,9 @@ fn is_harmless(expr: &Expr) -> bool {
         || expr.is::<Literal>()
         || expr.is::<CastExpr>()
         || expr.is::<NegativeExpr>()
-        || expr.downcast_ref::<BinaryExpr>().is_some_and(|binary| {
-            matches!(binary.op(), Operator::Plus | Operator::Minus)
-        })
+        || expr
+            .downcast_ref::<BinaryExpr>()
+            .is_some_and(|binary| matches!(binary.op(), Operator::Plus | Operator::Minus))
         || expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|call| call.name() == "coalesce");
     is_harmless_itself && expr.children().into_iter().all(is_harmless)
 }
@@ -265,7 +271,8 @@ impl Bounds {
         Ok(match self {
             Self::Instant(at) => {
                 let at = instant(at)?;
-                of_rows.map(|row| at.get(row).map(|instant| (instant, instant + 1))).collect()
+                let interval = |instant| (instant, instant + 1);
+                of_rows.map(|row| at.get(row).map_or(NEVER, interval)).collect()
             }
             Self::Lifetime { start, end } => {
                 lifetimes_of(&instant(start)?, &instant(end)?, |start, end| {
@@ -290,7 +297,7 @@ impl Bounds {
                     (start.of_null(ALWAYS, FOREVER - 1), end.of_null(FOREVER, ALWAYS + 1));
                 let interval = |row| {
                     let start = starts.get(row).or(start_of_null);
-                    start.zip(ends.get(row).map(|end| end + by).or(end_of_null))
+                    start.zip(ends.get(row).map(|end| end + by).or(end_of_null)).unwrap_or(NEVER)
                 };
                 of_rows.map(interval).collect()
             }
@@ -313,11 +320,14 @@ impl Operand {
 fn lifetimes_of(
     starts: &Numbers,
     ends: &Numbers,
-    interval: impl Fn(i64, Option<i64>) -> (i64, i64),
+    interval: impl Fn(i64, Option<i64>) -> Interval,
 ) -> Intervals {
     let of_row = |row| {
-        let (start, end) = (starts.get(row)?, ends.get(row));
-        end.is_none_or(|end| start <= end).then(|| interval(start, end))
+        let (start, end) = (starts.get(row), ends.get(row));
+        match start {
+            Some(start) if end.is_none_or(|end| start <= end) => interval(start, end),
+            _ => NEVER,
+        }
     };
     (0..starts.0.len()).map(of_row).collect()
 }

@@ -77,8 +77,7 @@ impl Layout {
         predicate: &Arc<dyn PhysicalExpr>,
         join_filter: &JoinFilter,
     ) -> Result<Residual> {
-        let mut used: Vec<usize> =
-            collect_columns(predicate).iter().map(Column::index).collect();
+        let mut used: Vec<usize> = collect_columns(predicate).iter().map(Column::index).collect();
         used.sort_unstable();
         used.dedup();
         let columns = used.iter().map(|idx| self.keep(&join_filter.column_indices()[*idx]));

@@ -11,7 +11,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, JoinType, Result, exec_err};
+use datafusion::common::{DataFusionError, JoinType, NullEquality, Result, exec_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
@@ -21,8 +21,8 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::condition::{Bounds, Intervals};
-use super::groups::Groups;
+use super::condition::{Bounds, Interval, Intervals};
+use super::groups::{Groups, Keys};
 use super::side::BYTES_PER_ROW;
 use super::work::{Input, Left, Work};
 
@@ -30,7 +30,7 @@ use super::work::{Input, Left, Work};
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What a row costs before its side is sorted, beside its columns, in bytes.
-const BYTES_PER_ROW_READ: usize = size_of::<Option<(i64, i64)>>() + size_of::<u32>();
+const BYTES_PER_ROW_READ: usize = size_of::<Interval>() + size_of::<u8>();
 
 /// How a side is read.
 #[derive(Debug, Clone)]
@@ -48,7 +48,10 @@ pub(super) struct Run {
     pub(super) left: Reading,
     pub(super) right: Reading,
     pub(super) right_plan: Arc<dyn ExecutionPlan>,
-    pub(super) groups: Groups,
+    /// The parts of the join, one for each thread.
+    pub(super) groups: Vec<Groups>,
+    pub(super) n_parts: usize,
+    pub(super) null_equality: NullEquality,
     pub(super) task: Arc<TaskContext>,
     pub(super) metrics: BaselineMetrics,
     pub(super) stage: Stage,
@@ -80,7 +83,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    fn of(work: impl FnOnce(&mpsc::Sender<Result<RecordBatch>>) -> Result<()> + Send + 'static) -> Self {
+    fn of(
+        work: impl FnOnce(&mpsc::Sender<Result<RecordBatch>>) -> Result<()> + Send + 'static,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(2);
         let task = Some(SpawnedTask::spawn_blocking(move || work(&sender)));
         Self { receiver, task }
@@ -133,27 +138,28 @@ impl Run {
         }
     }
 
+    fn keys(&self, reading: &Reading, rows: &RecordBatch) -> Result<Keys> {
+        Keys::of(&reading.keys, rows, self.null_equality, self.n_parts)
+    }
+
     async fn read_left(&mut self, mut stream: SendableRecordBatchStream) -> Result<Stage> {
         let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
         let mut read = Read::new(memory);
         while let Some(rows) = stream.next().await.transpose()? {
             let _timer = self.metrics.elapsed_compute().timer();
-            read.reserve(&self.left, &rows)?;
-            read.add(&self.left, &mut self.groups, &rows)?;
+            read.add(&self.left, self.keys(&self.left, &rows)?, &rows)?;
         }
         drop(stream);
-        self.groups.end_left();
-        let input = read.end(&self.left, self.groups.len())?;
-        let needs_left = !matches!(
-            self.work.join_type,
-            JoinType::Right | JoinType::Full | JoinType::RightAnti
-        );
+        let input = read.end(&self.left)?;
+        let needs_left =
+            !matches!(self.work.join_type, JoinType::Right | JoinType::Full | JoinType::RightAnti);
         if needs_left && input.rows.num_rows() == 0 {
             return Ok(Stage::Done);
         }
         // The left side is sorted while the right one is read.
         let work = Arc::clone(&self.work);
-        let sorting = SpawnedTask::spawn_blocking(move || work.left(input));
+        let groups = mem::take(&mut self.groups);
+        let sorting = SpawnedTask::spawn_blocking(move || work.left(input, groups));
         let stream = self.right_plan.execute(0, Arc::clone(&self.task))?;
         let chunk_rows = self.work.sizes.first_chunk;
         let mut right = RightSide { stream, waiting: None, chunk: None, chunk_rows };
@@ -198,52 +204,53 @@ impl Run {
                 }
             };
             let _timer = self.metrics.elapsed_compute().timer();
-            if let Err(error) = read.reserve(&self.right, &rows) {
-                if read.n_rows() == 0 {
-                    return Err(error);
-                }
+            let keys = self.keys(&self.right, &rows)?;
+            if read.n_rows() > 0 && !read.has_room(&self.right, &keys, &rows)? {
                 right.waiting = Some(rows);
                 break;
             }
-            read.add(&self.right, &mut self.groups, &rows)?;
+            read.add(&self.right, keys, &rows)?;
         }
         if read.n_rows() == 0 {
             return Ok(None);
         }
-        self.groups.forget_right()?;
         right.chunk_rows = self.work.sizes.most_of_chunk.min(2 * right.chunk_rows);
-        read.end(&self.right, self.groups.len()).map(Some)
+        read.end(&self.right).map(Some)
     }
 }
 
 /// Rows of a side while they are read.
 struct Read {
     batches: Vec<RecordBatch>,
-    groups: Vec<u32>,
+    keys: Vec<Keys>,
     intervals: Intervals,
     memory: MemoryReservation,
 }
 
 impl Read {
     fn new(memory: MemoryReservation) -> Self {
-        Self { batches: Vec::new(), groups: Vec::new(), intervals: Vec::new(), memory }
+        Self { batches: Vec::new(), keys: Vec::new(), intervals: Vec::new(), memory }
     }
 
     fn n_rows(&self) -> usize {
-        self.groups.len()
+        self.intervals.len()
     }
 
-    /// Reserves the memory that rows take until they are sorted.
-    fn reserve(&mut self, reading: &Reading, rows: &RecordBatch) -> Result<()> {
-        let kept = rows.project(&reading.columns)?;
+    /// Returns how much memory rows take until they are sorted.
+    fn n_bytes(reading: &Reading, keys: &Keys, rows: &RecordBatch) -> Result<usize> {
         // The columns are once as they came and once in one piece.
-        let n_bytes = 2 * kept.get_array_memory_size()
-            + rows.num_rows() * (BYTES_PER_ROW_READ + BYTES_PER_ROW);
-        self.memory.try_grow(n_bytes)
+        let kept = 2 * rows.project(&reading.columns)?.get_array_memory_size();
+        Ok(kept + keys.size() + rows.num_rows() * (BYTES_PER_ROW_READ + BYTES_PER_ROW))
     }
 
-    fn add(&mut self, reading: &Reading, groups: &mut Groups, rows: &RecordBatch) -> Result<()> {
-        groups.add(&reading.keys, rows, &mut self.groups)?;
+    fn has_room(&self, reading: &Reading, keys: &Keys, rows: &RecordBatch) -> Result<bool> {
+        let probe = self.memory.new_empty();
+        Ok(probe.try_grow(Self::n_bytes(reading, keys, rows)?).is_ok())
+    }
+
+    fn add(&mut self, reading: &Reading, keys: Keys, rows: &RecordBatch) -> Result<()> {
+        self.memory.try_grow(Self::n_bytes(reading, &keys, rows)?)?;
+        self.keys.push(keys);
         self.intervals.extend(reading.bounds.intervals(rows)?);
         if self.n_rows() > u32::MAX as usize - 1 {
             return exec_err!("a join has more than four billion rows on one side");
@@ -252,10 +259,10 @@ impl Read {
         Ok(())
     }
 
-    fn end(self, reading: &Reading, n_groups: usize) -> Result<Input> {
-        let Self { batches, groups, intervals, memory } = self;
+    fn end(self, reading: &Reading) -> Result<Input> {
+        let Self { batches, keys, intervals, memory } = self;
         let schema = Arc::new(reading.schema.project(&reading.columns)?);
         let rows = concat_batches(&schema, &batches)?;
-        Ok(Input { rows, groups, intervals, n_groups, memory })
+        Ok(Input { rows, keys, intervals, memory })
     }
 }

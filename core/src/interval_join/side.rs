@@ -2,16 +2,13 @@
 
 use std::ops::Range;
 
-use super::condition::Intervals;
+use super::condition::{Interval, Intervals};
 
-/// A row that is in no group: a part of its key is NULL, the other side has no such key, or it meets
-/// nothing.
-pub(super) const NO_GROUP: u32 = u32::MAX;
+/// What a row costs while a side is sorted, in bytes: its group and its number, its interval and its number,
+/// and that once more.
+pub(super) const BYTES_PER_ROW: usize = 56;
 
-/// What a row costs while a side is sorted, in bytes: its interval and its number, and both once more.
-pub(super) const BYTES_PER_ROW: usize = 48;
-
-/// The rows of a side that may have a partner.
+/// The rows of a part of a side that may have a partner.
 #[derive(Debug, Default)]
 pub(super) struct Side {
     pub(super) starts: Vec<i64>,
@@ -19,7 +16,7 @@ pub(super) struct Side {
     /// The number of each row in the side's batch.
     pub(super) rows: Vec<u32>,
     /// Where each group begins, and where the last one ends.
-    offsets: Vec<usize>,
+    offsets: Vec<u32>,
     has_reversed: bool,
 }
 
@@ -31,8 +28,16 @@ pub(super) struct Extent {
 }
 
 impl Extent {
+    /// Returns the extent of these rows and of others.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            first_start: self.first_start.min(other.first_start),
+            last_end: self.last_end.max(other.last_end),
+        }
+    }
+
     /// Tells whether a row may meet one of these.
-    pub(super) fn reaches(&self, (start, end): (i64, i64)) -> bool {
+    pub(super) fn reaches(&self, (start, end): Interval) -> bool {
         start < self.last_end && self.first_start < end
     }
 }
@@ -41,33 +46,27 @@ impl Extent {
 type Placed = (i64, i64, u32);
 
 impl Side {
-    /// Sorts rows, each with its interval and its group, on up to `n_threads` threads.
+    /// Sorts rows, each with its group and its interval, on up to `n_threads` threads.
     pub(super) fn new(
         n_groups: usize,
-        groups: &[u32],
+        rows: &[(u32, u32)],
         intervals: &Intervals,
         n_threads: usize,
     ) -> Self {
-        let mut offsets = vec![0; n_groups + 2];
-        let placed = || {
-            let rows = groups.iter().zip(intervals).zip(0_u32..);
-            rows.filter_map(|((group, interval), row)| {
-                let (start, end) = (*interval)?;
-                (*group != NO_GROUP).then_some((*group as usize, (start, end, row)))
-            })
-        };
-        for (group, _) in placed() {
-            offsets[group + 2] += 1;
+        let mut offsets = vec![0_u32; n_groups + 2];
+        for (_, group) in rows {
+            offsets[*group as usize + 2] += 1;
         }
         for place in 2..offsets.len() {
             offsets[place] += offsets[place - 1];
         }
-        let n_rows = offsets[n_groups + 1];
-        let mut sorted = vec![(0, 0, 0); n_rows];
+        let mut sorted = vec![(0, 0, 0); rows.len()];
         // Entry `group + 1` runs from the group's begin to its end, where the next one begins.
-        for (group, row) in placed() {
-            sorted[offsets[group + 1]] = row;
-            offsets[group + 1] += 1;
+        for (row, group) in rows {
+            let (start, end) = intervals[*row as usize];
+            let place = &mut offsets[*group as usize + 1];
+            sorted[*place as usize] = (start, end, *row);
+            *place += 1;
         }
         offsets.pop();
         sort_groups(&mut sorted, &offsets, n_threads);
@@ -92,7 +91,7 @@ impl Side {
 
     /// Returns the places of a group's rows.
     pub(super) fn group(&self, group: usize) -> Range<usize> {
-        self.offsets[group]..self.offsets[group + 1]
+        self.offsets[group] as usize..self.offsets[group + 1] as usize
     }
 
     /// Tells whether a row ends before it starts.
@@ -102,10 +101,7 @@ impl Side {
 
     /// Returns from when to when the rows reach; `None` without rows.
     pub(super) fn extent(&self) -> Option<Extent> {
-        Some(Extent {
-            first_start: *self.starts.iter().min()?,
-            last_end: *self.ends.iter().max()?,
-        })
+        Some(Extent { first_start: *self.starts.iter().min()?, last_end: *self.ends.iter().max()? })
     }
 
     /// Returns for each place the latest end of its group up to there.
@@ -122,11 +118,11 @@ impl Side {
 }
 
 /// Sorts each group; the groups are shared out among the threads.
-fn sort_groups(rows: &mut [Placed], offsets: &[usize], n_threads: usize) {
-    let sort = |rows: &mut [Placed], offsets: &[usize]| {
+fn sort_groups(rows: &mut [Placed], offsets: &[u32], n_threads: usize) {
+    let sort = |rows: &mut [Placed], offsets: &[u32]| {
         let base = offsets[0];
         for group in offsets.windows(2) {
-            let rows = &mut rows[group[0] - base..group[1] - base];
+            let rows = &mut rows[(group[0] - base) as usize..(group[1] - base) as usize];
             rows.sort_unstable_by_key(|(start, end, _)| (*start, *end));
         }
     };
@@ -135,11 +131,11 @@ fn sort_groups(rows: &mut [Placed], offsets: &[usize], n_threads: usize) {
     std::thread::scope(|scope| {
         let (mut rest, mut first) = (rows, 0);
         for thread in 1..n_threads {
-            let n_wanted = rest.len() / (n_threads - thread + 1);
+            let n_wanted = (rest.len() / (n_threads - thread + 1)) as u32;
             let base = offsets[first];
             let end = first + offsets[first..].partition_point(|place| place - base < n_wanted);
             let end = end.min(offsets.len() - 1);
-            let (own, others) = rest.split_at_mut(offsets[end] - base);
+            let (own, others) = rest.split_at_mut((offsets[end] - base) as usize);
             let own_offsets = &offsets[first..=end];
             scope.spawn(move || sort(own, own_offsets));
             (rest, first) = (others, end);

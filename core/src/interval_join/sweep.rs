@@ -62,6 +62,7 @@ pub(super) fn tasks(left: &Side, right: &Side, n_rows: usize) -> Vec<Task> {
 }
 
 /// Walks through the pairs of a task.
+#[derive(Clone)]
 pub(super) struct Sweep<'a> {
     left: &'a Side,
     right: &'a Side,

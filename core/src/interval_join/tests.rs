@@ -55,7 +55,8 @@ fn schema() -> SchemaRef {
 
 /// A side with rows counted from 0, in batches of a size.
 fn side(rows: &[Row], batch_rows: usize) -> Arc<dyn ExecutionPlan> {
-    let times = |times: Vec<Time>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"));
+    let times =
+        |times: Vec<Time>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"));
     let words = rows.iter().map(|row| row.0.map(|word| format!("word {word}")));
     let all = RecordBatch::try_new(
         schema(),
@@ -97,11 +98,21 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 /// What is asked of a left and a right row.
 #[derive(Debug, Clone, Copy)]
 enum Question {
-    Overlaps { is_turned: bool },
-    Contains { is_turned: bool },
-    ContainsInstant { is_turned: bool },
+    Overlaps {
+        is_turned: bool,
+    },
+    Contains {
+        is_turned: bool,
+    },
+    ContainsInstant {
+        is_turned: bool,
+    },
     /// Two inequalities, each with `<=` or `<`, a NULL that holds, and turned around or not.
-    Meet { or_equal: (bool, bool), or_null: (bool, bool), is_turned: (bool, bool) },
+    Meet {
+        or_equal: (bool, bool),
+        or_null: (bool, bool),
+        is_turned: (bool, bool),
+    },
     /// `left.start <= right.start AND right.end <= left.end`.
     Within,
     /// `right.start > left.end AND right.start < left.end + 2us`.
@@ -210,11 +221,12 @@ impl Question {
                 less(left.2, right.3, or_equal.0, or_null.0)
                     && less(right.2, left.3, or_equal.1, or_null.1)
             }
-            Self::Within => less(left.2, right.2, true, false) && less(right.3, left.3, true, false),
-            Self::SoonAfter => left
-                .3
-                .zip(right.2)
-                .is_some_and(|(end, start)| start > end && start < end + 2),
+            Self::Within => {
+                less(left.2, right.2, true, false) && less(right.3, left.3, true, false)
+            }
+            Self::SoonAfter => {
+                left.3.zip(right.2).is_some_and(|(end, start)| start > end && start < end + 2)
+            }
         }
     }
 }
@@ -253,8 +265,25 @@ fn cases() -> impl Strategy<Value = Case> {
     let asked = (questions(), any::<bool>(), prop::sample::select(&JOIN_TYPES[..]));
     let keys = (0_usize..3, any::<bool>());
     (rows(), rows(), keys, asked, 1_usize..10, sizes).prop_map(
-        |(left, right, (n_keys, joins_null), (question, is_filtered, join_type), batch_rows, sizes)| {
-            Case { left, right, n_keys, joins_null, question, is_filtered, join_type, batch_rows, sizes }
+        |(
+            left,
+            right,
+            (n_keys, joins_null),
+            (question, is_filtered, join_type),
+            batch_rows,
+            sizes,
+        )| {
+            Case {
+                left,
+                right,
+                n_keys,
+                joins_null,
+                question,
+                is_filtered,
+                join_type,
+                batch_rows,
+                sizes,
+            }
         },
     )
 }
@@ -365,7 +394,10 @@ fn task(batch_rows: usize) -> Arc<TaskContext> {
     Arc::new(TaskContext::default().with_session_config(config))
 }
 
-fn run(plan: Arc<dyn ExecutionPlan>, task: Arc<TaskContext>) -> datafusion::common::Result<Vec<RecordBatch>> {
+fn run(
+    plan: Arc<dyn ExecutionPlan>,
+    task: Arc<TaskContext>,
+) -> datafusion::common::Result<Vec<RecordBatch>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(collect(plan, task))
 }
@@ -417,7 +449,9 @@ fn overlap(left: Vec<Row>, right: Vec<Row>, join_type: JoinType) -> Case {
 /// `n` sessions of users in turn, each an hour after the one before and two hours long.
 fn many(n: i64, n_users: i64) -> Vec<Row> {
     const HOUR: i64 = 3_600_000_000;
-    (0..n).map(|i| (Some((i % n_users) as u8), None, Some(i * HOUR), Some((i + 2) * HOUR))).collect()
+    (0..n)
+        .map(|i| (Some((i % n_users) as u8), None, Some(i * HOUR), Some((i + 2) * HOUR)))
+        .collect()
 }
 
 #[test]
@@ -445,6 +479,20 @@ fn keys_that_only_the_right_side_has_are_forgotten() {
     join.on = vec![(Arc::new(Column::new("number", 1)), Arc::new(Column::new("number", 1)))];
     let rows = numbers(&run(case.interval_join(join), task(8192)).unwrap());
     assert_eq!(rows, (0..10).map(|n| (Some(n), Some(n + 200_000))).collect::<Vec<_>>());
+}
+
+#[test]
+fn large_sides_are_shared_out_among_threads() {
+    let n_rows = 120_000;
+    let rows = many(n_rows, 200);
+    for (n_keys, n_pairs) in [(0, 3 * n_rows - 2), (1, n_rows)] {
+        let mut case = overlap(rows.clone(), rows.clone(), JoinType::Inner);
+        case.n_keys = n_keys;
+        let nothing = Join { projection: Some(Vec::new()), ..case.join() };
+        let counted = run(case.interval_join(nothing), task(8192)).unwrap();
+        let n_found: usize = counted.iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(n_found as i64, n_pairs, "{n_keys} keys");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! In: the left side, whole and sorted, and a chunk of the right one. Out: batches, as they are made.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use arrow::array::{RecordBatch, UInt32Array};
@@ -10,10 +11,11 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::Time;
 use tokio::sync::mpsc;
 
-use super::condition::Intervals;
+use super::condition::{Intervals, NEVER};
+use super::groups::{Groups, Keys};
 use super::layout::Layout;
-use super::side::{Extent, NO_GROUP, Side};
-use super::sweep::{Sweep, Task, tasks};
+use super::side::{Extent, Side};
+use super::sweep::{Sweep, tasks};
 
 /// How many rows are taken at a time.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +52,9 @@ pub(super) struct Work {
 pub(super) struct Input {
     /// The columns that are kept.
     pub(super) rows: RecordBatch,
-    /// The group of each row.
-    pub(super) groups: Vec<u32>,
+    /// The keys of the rows, batch by batch.
+    pub(super) keys: Vec<Keys>,
     pub(super) intervals: Intervals,
-    pub(super) n_groups: usize,
     pub(super) memory: MemoryReservation,
 }
 
@@ -61,19 +62,27 @@ pub(super) struct Input {
 #[derive(Debug)]
 pub(super) struct Left {
     rows: RecordBatch,
-    side: Side,
+    parts: Vec<LeftPart>,
     extent: Option<Extent>,
-    /// The latest end of each group up to a place, where it is asked whether there is a partner at all.
-    latest_ends: Vec<i64>,
     /// Which rows had a partner so far, where that is asked for.
     matched: Vec<AtomicBool>,
     _memory: MemoryReservation,
 }
 
+/// The rows of the left side that have some of the keys.
+#[derive(Debug)]
+struct LeftPart {
+    /// The right side's keys are looked up in it, chunk after chunk.
+    groups: Mutex<Groups>,
+    side: Side,
+    /// The latest end of each group up to a place, where it is asked whether there is a partner at all.
+    latest_ends: Vec<i64>,
+}
+
 /// A chunk of the right side.
 struct Chunk {
     rows: RecordBatch,
-    side: Side,
+    parts: Vec<Side>,
     matched: Vec<AtomicBool>,
     _memory: MemoryReservation,
 }
@@ -97,27 +106,28 @@ impl Left {
 }
 
 impl Work {
-    /// Sorts the left side.
+    /// Sorts the left side; each part has numbers for its keys.
     ///
     /// # Errors
     /// If it does not fit into memory.
-    pub(super) fn left(&self, input: Input) -> Result<Left> {
+    pub(super) fn left(&self, input: Input, groups: Vec<Groups>) -> Result<Left> {
         let _timer = self.elapsed.timer();
-        let Input { rows, groups, intervals, n_groups, memory } = input;
-        let side = Side::new(n_groups, &groups, &intervals, self.n_threads);
+        let wants_latest = self.only_tests() && self.marks_right();
+        let n_threads = if groups.len() == 1 { self.n_threads } else { 1 };
+        let parts = in_parallel(groups.into_iter().enumerate(), |(part, mut groups)| {
+            let rows = rows_of(part, &input, &mut groups, None)?;
+            groups.end_left();
+            let side = Side::new(groups.len(), &rows, &input.intervals, n_threads);
+            let latest_ends = if wants_latest { side.latest_ends() } else { Vec::new() };
+            Ok(LeftPart { groups: Mutex::new(groups), side, latest_ends })
+        })?;
+        let Input { rows, memory, .. } = input;
         let matched = unmatched(rows.num_rows(), self.marks_left());
-        let latest_ends = if self.only_tests() && self.marks_right() {
-            side.latest_ends()
-        } else {
-            Vec::new()
-        };
-        let size = rows.get_array_memory_size()
-            + side.size()
-            + matched.len()
-            + size_of_val(latest_ends.as_slice());
+        let of_parts = parts.iter().map(|part| part.side.size() + 8 * part.latest_ends.len());
+        let size = rows.get_array_memory_size() + matched.len() + of_parts.sum::<usize>();
         memory.try_resize(size)?;
-        let extent = side.extent();
-        Ok(Left { rows, side, extent, latest_ends, matched, _memory: memory })
+        let extent = parts.iter().filter_map(|part| part.side.extent()).reduce(Extent::and);
+        Ok(Left { rows, parts, extent, matched, _memory: memory })
     }
 
     /// Joins a chunk of the right side, and sends what comes of it.
@@ -126,21 +136,24 @@ impl Work {
     /// If a residual predicate fails, or a column grows too large.
     pub(super) fn join(&self, left: &Left, input: Input, sender: &Sender) -> Result<()> {
         let timer = self.elapsed.timer();
-        let Input { rows, mut groups, intervals, n_groups, memory } = input;
-        for (group, interval) in groups.iter_mut().zip(&intervals) {
-            let is_in_reach = left.extent.zip(*interval).is_some_and(|(of, row)| of.reaches(row));
-            if !is_in_reach {
-                *group = NO_GROUP;
-            }
-        }
-        let side = Side::new(n_groups, &groups, &intervals, self.n_threads);
-        drop((groups, intervals));
+        let n_threads = if left.parts.len() == 1 { self.n_threads } else { 1 };
+        let parts = match left.extent {
+            None => left.parts.iter().map(|_| Side::default()).collect(),
+            Some(extent) => in_parallel(left.parts.iter().enumerate(), |(part, left)| {
+                let mut groups = left.groups.lock().unwrap_or_else(PoisonError::into_inner);
+                let rows = rows_of(part, &input, &mut groups, Some(extent))?;
+                groups.forget_right()?;
+                Ok(Side::new(groups.len(), &rows, &input.intervals, n_threads))
+            })?,
+        };
+        let Input { rows, memory, .. } = input;
         let matched = unmatched(rows.num_rows(), self.marks_right());
-        let chunk = Chunk { rows, side, matched, _memory: memory };
+        let chunk = Chunk { rows, parts, matched, _memory: memory };
         timer.done();
-        let ended = if self.only_tests() {
-            self.test(left, &chunk);
+        let ended = if left.extent.is_none() {
             Ok(Ok(()))
+        } else if self.only_tests() {
+            self.test(left, &chunk).map(Ok)
         } else {
             self.pair(left, &chunk, sender)
         };
@@ -199,13 +212,17 @@ impl Work {
     }
 
     /// Marks the rows that have a partner, without looking for all of them.
-    fn test(&self, left: &Left, chunk: &Chunk) {
+    fn test(&self, left: &Left, chunk: &Chunk) -> Result<()> {
         let _timer = self.elapsed.timer();
-        if self.marks_left() {
-            mark(&left.side, &chunk.side, &chunk.side.latest_ends(), &left.matched);
-        } else {
-            mark(&chunk.side, &left.side, &left.latest_ends, &chunk.matched);
-        }
+        in_parallel(left.parts.iter().zip(&chunk.parts), |(of_left, of_right)| {
+            if self.marks_left() {
+                mark(&of_left.side, of_right, &of_right.latest_ends(), &left.matched);
+            } else {
+                mark(of_right, &of_left.side, &of_left.latest_ends, &chunk.matched);
+            }
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Finds all pairs.
@@ -215,13 +232,19 @@ impl Work {
         chunk: &Chunk,
         sender: &Sender,
     ) -> Result<std::result::Result<(), Enough>> {
-        let tasks = tasks(&left.side, &chunk.side, self.sizes.task);
+        let sides = || left.parts.iter().zip(&chunk.parts).map(|(left, right)| (&left.side, right));
+        let tasks: Vec<_> = sides()
+            .flat_map(|(left, right)| {
+                let tasks = tasks(left, right, self.sizes.task);
+                tasks.into_iter().map(move |task| Sweep::new(left, right, task))
+            })
+            .collect();
         let next = AtomicUsize::new(0);
         let work = || loop {
-            let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
+            let Some(sweep) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 return Ok(Ok(()));
             };
-            if let Err(Enough) = self.pairs_of(*task, left, chunk, sender)? {
+            if let Err(Enough) = self.pairs_of(sweep.clone(), left, chunk, sender)? {
                 return Ok(Err(Enough));
             }
         };
@@ -230,9 +253,7 @@ impl Work {
             let others: Vec<_> = (0..n_others).map(|_| scope.spawn(work)).collect();
             let mut ended = work();
             for other in others {
-                let other = other.join().unwrap_or_else(|_| {
-                    Err(DataFusionError::Internal("a thread of a join broke down".to_owned()))
-                });
+                let other = other.join().unwrap_or_else(|_| Err(broken()));
                 ended = match (ended, other) {
                     (Err(error), _) | (_, Err(error)) => Err(error),
                     (Ok(Err(Enough)), _) | (_, Ok(Err(Enough))) => Ok(Err(Enough)),
@@ -245,12 +266,11 @@ impl Work {
 
     fn pairs_of(
         &self,
-        task: Task,
+        mut sweep: Sweep<'_>,
         left: &Left,
         chunk: &Chunk,
         sender: &Sender,
     ) -> Result<std::result::Result<(), Enough>> {
-        let mut sweep = Sweep::new(&left.side, &chunk.side, task);
         let is_sent = |rows| sender.blocking_send(Ok(rows)).is_ok();
         let marks = self.marks_left() || self.marks_right();
         if self.layout.only_counts() && !self.layout.has_residual() && !marks {
@@ -314,6 +334,50 @@ impl Work {
     fn only_tests(&self) -> bool {
         !self.emits_pairs() && !self.layout.has_residual()
     }
+}
+
+/// Returns the rows of a part with their groups: those that may have a partner of the left side, as far as
+/// that is known.
+fn rows_of(
+    part: usize,
+    input: &Input,
+    groups: &mut Groups,
+    reach: Option<Extent>,
+) -> Result<Vec<(u32, u32)>> {
+    let may_meet = |row: usize| {
+        let interval = input.intervals[row];
+        interval != NEVER && reach.is_none_or(|extent| extent.reaches(interval))
+    };
+    let n_of_left = if reach.is_some() { groups.len() } else { u32::MAX as usize };
+    let (mut found, mut base) = (Vec::new(), 0);
+    for keys in &input.keys {
+        let rows = (0..keys.n_rows()).filter(|row| keys.is_of(part, *row) && may_meet(base + row));
+        let rows: UInt32Array = rows.map(|row| Some(row as u32)).collect();
+        let of_rows = groups.of(keys, &rows)?.iter().zip(rows.values());
+        let of_rows = of_rows.filter(|(group, _)| **group < n_of_left);
+        found.extend(of_rows.map(|(group, row)| (base as u32 + row, *group as u32)));
+        base += keys.n_rows();
+    }
+    Ok(found)
+}
+
+/// Does something with each item, on a thread of its own if there are several.
+fn in_parallel<I: Send, T: Send>(
+    items: impl ExactSizeIterator<Item = I>,
+    work: impl Fn(I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    if items.len() == 1 {
+        return items.map(work).collect();
+    }
+    thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(broken()))).collect()
+    })
+}
+
+fn broken() -> DataFusionError {
+    DataFusionError::Internal("a thread of a join broke down".to_owned())
 }
 
 /// Marks the rows of one side that have a partner on the other. Those of its group that start in time are

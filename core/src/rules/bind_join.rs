@@ -22,10 +22,10 @@ use datafusion::physical_plan::{
     ExecutionPlan, StatisticsArgs, StatisticsContext, replace_children_if_necessary,
 };
 
+use super::IntervalJoins;
 use crate::bind_join::{BindJoinExec, Binding, Emits};
 use crate::lookup::{KeyLimits, Lookup};
 use crate::scan::{Keys, ScanExec};
-use super::IntervalJoins;
 use trace::{Found, trace};
 
 /// The rule.
