@@ -2,13 +2,16 @@
 //! In: parsed scripts. Out: rows on stdout or in a file, and the worst exit of all statements. The
 //! first failure stops; a gap or an expectation that does not hold is a result, and does not.
 
+mod changes;
+
 use std::collections::BTreeSet;
 use std::io::{self, Seek as _, Write as _};
 
+use sessionql_core::completeness::Off;
 use sessionql_core::parameters;
-use sessionql_grammar::ast::Statement;
+use sessionql_grammar::ast::{Statement, StatementKind};
 
-use crate::cli::Arguments;
+use crate::cli::{Arguments, Format};
 use crate::exit::Exit;
 use crate::expect::Expectation;
 use crate::output::Output;
@@ -18,6 +21,7 @@ use crate::run::{RunOptions, Runner, Trouble, incomplete};
 use crate::script::{ParsedScript, Script};
 use crate::summary::FileSummary;
 use crate::usage::Refusal;
+use changes::Comparison;
 
 /// How much of a held result is kept in memory; more is kept in an unnamed file.
 const MAX_HELD_BYTES: usize = 8 << 20;
@@ -41,17 +45,34 @@ pub(crate) fn run(
         }
         return Ok(exit);
     }
+    check_pictures(scripts, arguments)?;
+    let comparison = Comparison::open(runner, scripts, arguments)?;
     let mut output = match &arguments.output {
         Some(file) => Output::file(file).map_err(|refusal| refusal.of_option("--output"))?,
         None => Output::stdout(),
     };
-    let mut run = Run { runner, arguments, output: &mut output, follows_output: false };
+    let mut run = Run { runner, arguments, output: &mut output, follows_output: false, comparison };
     let exit = run.files(scripts, &mut summaries);
-    Ok(match output.finish(exit).map_err(Trouble::from) {
+    let comparison = run.comparison.filter(|_| exit.has_result());
+    // Behind the rows: what they tell must not be lost.
+    let finished = output.finish(exit).map_err(Trouble::from);
+    Ok(match finished.and_then(|()| comparison.as_ref().map_or(Ok(()), Comparison::save)) {
         Ok(()) => exit,
         Err(trouble) if trouble.is_closed_pipe() => exit,
         Err(trouble) => exit.max(runner.report(&trouble, &Script::default())),
     })
+}
+
+/// Refuses several pictures in one file.
+fn check_pictures(scripts: &[ParsedScript], arguments: &Arguments) -> Result<(), Refusal> {
+    let statements = scripts.iter().flat_map(|parsed| &parsed.statements);
+    let n_queries = statements.filter(|one| matches!(one.kind, StatementKind::Query(_))).count();
+    match arguments.format {
+        Some(Format::Svg | Format::Html) if n_queries > 1 => Err(Refusal::new(format!(
+            "a file holds one picture, and there are {n_queries} queries"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Tells everything that is wrong with the parameters of all scripts, before the first statement runs.
@@ -108,6 +129,7 @@ struct Run<'a> {
     arguments: &'a Arguments,
     output: &'a mut Output,
     follows_output: bool,
+    comparison: Option<Comparison>,
 }
 
 impl Run<'_> {
@@ -137,11 +159,14 @@ impl Run<'_> {
         let expectation = self.arguments.expect.as_ref().or(saved.expectation.as_ref());
         let mut worst = Exit::Success;
         for statement in statements {
-            let ran = if self.arguments.require_complete {
-                self.held(script, statement)
-            } else {
-                self.runner.run(script, statement, self.options(), None, self.output)
-            };
+            let ran =
+                if self.comparison.is_some() && matches!(statement.kind, StatementKind::Query(_)) {
+                    self.changes(script, statement)
+                } else if self.arguments.require_complete {
+                    self.held(script, statement)
+                } else {
+                    self.runner.run(script, statement, self.options(), None, self.output)
+                };
             match ran {
                 Ok(None) => {}
                 Ok(Some(result)) => {
@@ -200,7 +225,11 @@ impl Run<'_> {
                 summary.judge(&expectation.to_string(), is_met);
             }
         };
-        if !self.arguments.allow_partial
+        // What could not be compared is no answer, whatever may be missing of it.
+        let is_compared =
+            result.difference.as_ref().is_none_or(|difference| difference.is_compared);
+        let is_judged = is_compared || result.completeness.off != Some(Off::Wrong);
+        if !(self.arguments.allow_partial && is_judged)
             && let Some(report) = incomplete(&result.completeness)
         {
             let hint = "`accept` of a connection names its known gaps; `--allow-partial` allows \
@@ -211,6 +240,11 @@ impl Run<'_> {
         }
         let n_rows = result.n_rows;
         match expectation {
+            // There was nothing to compare with, so that nothing can have changed.
+            Some(_) if !is_compared => {
+                note(None);
+                Exit::Success
+            }
             Some(expectation) if !expectation.holds(n_rows) => {
                 let plural = if n_rows == 1 { "" } else { "s" };
                 let message = format!("expected `{expectation}`, found {n_rows} row{plural}");

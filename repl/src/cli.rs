@@ -56,10 +56,14 @@ pub(crate) struct Arguments {
     #[arg(skip)]
     pub(crate) scripts: Vec<Source>,
 
-    /// How to print rows: table, csv, json, jsonl, markdown or vertical; default: table on a
-    /// terminal, csv elsewhere
+    /// How to print rows: table, csv, json, jsonl, markdown, vertical, or as a picture of sessions
+    /// over time: timeline, svg or html; default: table on a terminal, csv elsewhere
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub(crate) format: Option<Format>,
+
+    /// Draw timelines with ASCII characters alone; default: unless the locale has others
+    #[arg(long)]
+    pub(crate) ascii: bool,
 
     /// In csv, put a ' before text that a spreadsheet would run as a formula
     #[arg(long)]
@@ -118,6 +122,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CLAIM")]
     pub(crate) expect: Option<Expectation>,
 
+    /// Print only what has changed since the last run, whose rows --state keeps
+    #[arg(long, requires = "state")]
+    pub(crate) diff: bool,
+
+    /// The columns that tell rows apart for --diff, such as id or connection,id; default: all
+    #[arg(long, value_name = "COLUMNS", value_parser = parse_key, requires = "diff")]
+    pub(crate) key: Option<Key>,
+
+    /// The file in which --diff keeps the rows between runs
+    #[arg(long, value_name = "FILE", requires = "diff")]
+    pub(crate) state: Option<PathBuf>,
+
     /// Tell on stderr how each file ended, one line of JSON each
     #[arg(long)]
     pub(crate) summary: bool,
@@ -163,6 +179,12 @@ pub(crate) enum Format {
     Markdown,
     /// For people: a line for each value.
     Vertical,
+    /// Sessions over time, drawn in characters.
+    Timeline,
+    /// Sessions over time as a picture.
+    Svg,
+    /// A page with that picture.
+    Html,
 }
 
 /// How much is logged.
@@ -261,6 +283,7 @@ impl Arguments {
             ("--output", self.output.is_some()),
             ("--expect", self.expect.is_some()),
             ("--summary", self.summary),
+            ("--diff", self.diff),
             ("--require-complete", self.require_complete),
             ("--allow-partial", self.allow_partial),
             ("--describe-params", self.describe_params),
@@ -283,6 +306,23 @@ fn parse_parameter(text: &str) -> Result<(String, String), Refusal> {
         _ => Err(Refusal::new(format!("`{text}` is not a parameter with its value"))
             .with_hint("write `--param name=value`")),
     }
+}
+
+/// The names of the columns of a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Key(pub(crate) Vec<String>);
+
+/// Reads the names of the columns of a key.
+///
+/// # Errors
+/// If one of them is empty.
+pub(crate) fn parse_key(text: &str) -> Result<Key, Refusal> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err(Refusal::new(format!("`{text}` is no list of columns"))
+            .with_hint("columns are listed such as id or connection,id"));
+    }
+    Ok(Key(names))
 }
 
 fn parse_zone(text: &str) -> Result<Tz, Refusal> {
@@ -361,11 +401,11 @@ mod tests {
             (&["--formt", "csv"][..], "no option `--formt` | did you mean `--format`?"),
             (
                 &["--format", "jsno"],
-                "`--format`: `jsno` is none of `table`, `csv`, `json`, `jsonl`, `markdown`, `vertical` | did you mean `json`?",
+                "`--format`: `jsno` is none of `table`, `csv`, `json`, `jsonl`, `markdown`, `vertical`, `timeline`, `svg`, `html` | did you mean `json`?",
             ),
             (
                 &["--format"],
-                "`--format` needs a value | one of `table`, `csv`, `json`, `jsonl`, `markdown`, `vertical`",
+                "`--format` needs a value | one of `table`, `csv`, `json`, `jsonl`, `markdown`, `vertical`, `timeline`, `svg`, `html`",
             ),
             (&["-c"], "`-c` needs a value"),
             (

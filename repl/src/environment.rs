@@ -88,6 +88,18 @@ pub(crate) fn moves_cursor() -> bool {
     variable("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
+/// Tells whether the locale has characters beyond ASCII. One that is not set says nothing of it.
+pub(crate) fn takes_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
+    locale.is_none_or(|locale| is_unicode(&locale))
+}
+
+/// Tells whether a locale such as `en_US.UTF-8` is one of Unicode.
+fn is_unicode(locale: &str) -> bool {
+    let locale = locale.to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 /// Returns how many columns the terminal on stderr has.
 pub(crate) fn progress_width() -> usize {
     terminal_size::terminal_size_of(std::io::stderr())
@@ -121,6 +133,13 @@ fn own_directories() -> Option<ProjectDirs> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locales() {
+        let taken = ["en_US.UTF-8", "C.utf8", "de_DE.UTF-8@euro"];
+        assert!(taken.into_iter().all(is_unicode));
+        assert!(!["C", "POSIX", "de_DE.ISO-8859-1", "en_US"].into_iter().any(is_unicode));
+    }
 
     #[test]
     fn plugins_are_looked_for_in_cargos_layout() {

@@ -8,6 +8,7 @@
 mod batch;
 mod check;
 mod cli;
+mod diff;
 mod doctor;
 mod environment;
 mod exit;

@@ -25,6 +25,8 @@ pub(crate) struct Preferences {
     pub(crate) uses_pager: bool,
     /// Whether a query that costs much is asked about.
     pub(crate) confirms: bool,
+    /// Whether timelines are drawn with ASCII characters alone; else as the locale says.
+    pub(crate) is_ascii: Option<bool>,
     /// What stands for NULL in tables.
     pub(crate) null: Arc<str>,
     /// How many rows of a table are shown, if not all.
@@ -59,7 +61,22 @@ pub(crate) struct Setting {
 }
 
 /// The settings that are the program's own, by name. Those of the engine are beside them.
-pub(crate) const SETTINGS: [Setting; 9] = [
+pub(crate) const SETTINGS: [Setting; 10] = [
+    Setting {
+        name: "ascii",
+        doc: "timelines of ASCII characters: on, off, or auto as the locale says",
+        get: |preferences| preferences.is_ascii.map_or_else(|| "auto".to_owned(), switch),
+        set: |preferences, text| {
+            preferences.is_ascii = match text {
+                "auto" => None,
+                _ => match read_switch(text) {
+                    Ok(is_on) => Some(is_on),
+                    Err(_) => return Err(none_of(text, &["on", "off", "auto"])),
+                },
+            };
+            Ok(())
+        },
+    },
     Setting {
         name: "confirm",
         doc: "ask before a query of more than 50 requests or 60 s",
@@ -88,7 +105,7 @@ pub(crate) const SETTINGS: [Setting; 9] = [
     },
     Setting {
         name: "format",
-        doc: "table, csv, json, jsonl, markdown, vertical, or auto",
+        doc: "table, csv, json, jsonl, markdown, vertical, timeline, svg, html, or auto",
         get: |preferences| match preferences.format {
             Some(format) => format_name(format),
             None => "auto".to_owned(),
@@ -173,6 +190,7 @@ impl Preferences {
             timing: if is_interactive { Timing::On } else { Timing::Off },
             uses_pager: is_interactive,
             confirms: is_interactive,
+            is_ascii: arguments.ascii.then_some(true),
             null: "NULL".into(),
             max_rows: None,
             timeout: arguments.timeout,
@@ -245,10 +263,14 @@ mod tests {
 
     #[test]
     fn what_a_setting_shows_it_takes() {
-        let values: [(&str, &[&str]); 9] = [
+        let values: [(&str, &[&str]); 10] = [
+            ("ascii", &["auto", "on", "off"]),
             ("confirm", &["on", "off"]),
             ("expanded", &["on", "off", "auto"]),
-            ("format", &["auto", "table", "csv", "json", "jsonl", "markdown", "vertical"]),
+            (
+                "format",
+                &["auto", "table", "csv", "markdown", "vertical", "timeline", "svg", "html"],
+            ),
             ("max_requests", &["off", "12"]),
             ("max_rows", &["off", "40"]),
             ("null", &["NULL", "∅", ""]),

@@ -2,12 +2,14 @@
 //! In: record batches as they come, and at the end what they cover. Out: bytes for stdout or a
 //! file. What a single value looks like is decided in `value.rs` alone.
 
+mod changes;
 mod csv;
 mod explanation;
 mod footer;
 mod json;
 mod markdown;
 mod table;
+mod timeline;
 mod value;
 mod vertical;
 
@@ -17,12 +19,18 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sessionql_core::completeness::Completeness;
 use sessionql_core::display::unique_names;
 use sessionql_core::explain::ScanCost;
 
 use crate::cli::Format;
+use crate::diff::Changes;
+use crate::usage::Refusal;
+pub(crate) use changes::{
+    for_people as changes_for_people, for_programs as changes_for_programs, named_values,
+};
 pub(crate) use explanation::print as print_explanation;
 pub(crate) use footer::{broken, elapsed};
 
@@ -41,6 +49,21 @@ pub(crate) struct Summary {
     pub(crate) scans: Vec<ScanCost>,
     /// What was printed in place of rows, if it was an explanation.
     pub(crate) told: Option<Told>,
+    /// What has changed since the last run, if that was asked; the rows are then those that did.
+    pub(crate) difference: Option<Difference>,
+}
+
+/// How the rows of a run differ from those of the run before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// Counts the queries that were compared with this file.
+    pub(crate) epoch: u64,
+    /// Counts the runs of this query.
+    pub(crate) run: u64,
+    /// Whether there was something to compare with.
+    pub(crate) is_compared: bool,
+    /// What has changed.
+    pub(crate) changes: Changes,
 }
 
 /// What EXPLAIN told of.
@@ -91,12 +114,34 @@ pub(crate) struct Layout {
     pub(crate) is_interactive: bool,
     /// Whether tables are coloured.
     pub(crate) is_coloured: bool,
+    /// Whether the first column marks what became of each row, which tables show by colours too.
+    pub(crate) is_marked: bool,
     /// What stands below a table.
     pub(crate) footer: Footer,
     /// Whether csv quotes text that a spreadsheet would run as a formula.
     pub(crate) guards_formulas: bool,
     /// Whether the output has something already, from which this result is set apart.
     pub(crate) follows_output: bool,
+    /// What a picture of the rows shows.
+    pub(crate) picture: Picture,
+}
+
+/// A begin and an end, each if it is known.
+pub(crate) type Window = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// What a picture of rows over time shows beside them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Picture {
+    /// How many columns it may take.
+    pub(crate) width: usize,
+    /// Whether it is drawn with ASCII characters alone.
+    pub(crate) is_ascii: bool,
+    /// The range that the query is about.
+    pub(crate) window: Window,
+    /// The instant up to which open sessions are known to be open.
+    pub(crate) now: DateTime<Utc>,
+    /// The text of the query, if it is known.
+    pub(crate) query: Option<Arc<str>>,
 }
 
 impl Layout {
@@ -113,9 +158,11 @@ impl Layout {
             null: Arc::from(""),
             is_interactive: false,
             is_coloured: false,
+            is_marked: false,
             footer: Footer::None,
             guards_formulas: false,
             follows_output: false,
+            picture: Picture::default(),
         }
     }
 }
@@ -143,8 +190,14 @@ pub(crate) enum Footer {
 }
 
 /// Returns the renderer for a statement with these columns.
-pub(crate) fn renderer(schema: &Schema, layout: &Layout) -> Box<dyn Renderer + Send> {
-    match layout.format {
+///
+/// # Errors
+/// If the format cannot show them.
+pub(crate) fn renderer(
+    schema: &Schema,
+    layout: &Layout,
+) -> Result<Box<dyn Renderer + Send>, Refusal> {
+    Ok(match layout.format {
         Format::Table if layout.expanded == Expanded::On => {
             Box::new(vertical::Vertical::new(schema, layout.clone()))
         }
@@ -156,7 +209,10 @@ pub(crate) fn renderer(schema: &Schema, layout: &Layout) -> Box<dyn Renderer + S
         }
         Format::Json => Box::new(json::Envelope::new(schema)),
         Format::Jsonl => Box::new(json::Lines::new(schema)),
-    }
+        Format::Timeline | Format::Svg | Format::Html => {
+            Box::new(timeline::Timeline::new(schema, layout.clone())?)
+        }
+    })
 }
 
 #[cfg(test)]

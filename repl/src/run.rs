@@ -2,30 +2,34 @@
 //! In: a parsed statement. Out: rows through a renderer as they arrive, and a [`Summary`], or the
 //! [`Trouble`] that ended it. Judging the result is left to the caller.
 
+mod answer;
+mod layout;
+
 use std::cell::Cell;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use sessionql_core::completeness::{Completeness, Off};
-use sessionql_core::last::{Keeper, LastResult};
+use sessionql_core::last::Keeper;
 use sessionql_core::{Engine, Error, ExecuteOptions, Outcome, Parameters};
 use sessionql_grammar::ast::{Statement, StatementKind};
 use tokio::runtime::Runtime;
 
 use crate::cli::{Arguments, Format};
-use crate::environment;
+use crate::diff::Incomparable;
 use crate::exit::Exit;
 use crate::guard::{self, Ask};
 use crate::output::Destination;
 use crate::preferences::{Preferences, Timing};
 use crate::progress::ProgressLine;
-use crate::render::{self, Expanded, Footer, Layout, Summary, Told};
+use crate::render::{self, Layout, Renderer, Summary, Told, Window};
 use crate::report::{Kind, Report, Reporter};
 use crate::script::Script;
 use crate::signals::{Signals, Stop};
 use crate::times::TimeOptions;
+use crate::usage::Refusal;
 
 /// Why a statement did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,12 @@ pub(crate) enum Trouble {
     /// Who looked at the rows in a pager has seen enough of them.
     #[error("the pager was ended before the last row")]
     Left,
+    /// Its rows cannot be printed as was asked for.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// Its rows cannot be compared with those of before.
+    #[error("{0}")]
+    Incomparable(#[from] Incomparable),
     /// Its rows cannot be written.
     #[error("the rows cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -53,6 +63,8 @@ impl Trouble {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
+
+pub(crate) use answer::Answer;
 
 /// What statements cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -80,6 +92,8 @@ pub(crate) struct Runner {
     reporter: Reporter,
     /// What statements have cost since somebody asked.
     usage: Cell<Usage>,
+    /// The window of the last result.
+    last_window: Cell<Window>,
 }
 
 /// How one statement runs.
@@ -93,6 +107,19 @@ pub(crate) struct RunOptions {
     pub(crate) allows_colour: bool,
     /// Whether the rows are kept as the last result.
     pub(crate) keeps_last: bool,
+    /// The format, if it is not the one that was chosen for all.
+    pub(crate) format: Option<Format>,
+}
+
+/// Makes the renderer for the rows of a statement.
+type MakeRenderer<'a> =
+    &'a mut dyn FnMut(&SchemaRef, &Layout) -> Result<Box<dyn Renderer + Send>, Refusal>;
+
+/// What takes the rows of a query.
+struct Taker<'a> {
+    renderer: Box<dyn Renderer + Send>,
+    keeper: Option<Keeper>,
+    layout: &'a Layout,
 }
 
 impl Runner {
@@ -126,6 +153,7 @@ impl Runner {
             is_quiet: arguments.quiet,
             reporter,
             usage: Cell::default(),
+            last_window: Cell::default(),
         })
     }
 
@@ -166,6 +194,20 @@ impl Runner {
         ask: Option<Ask<'_>>,
         out: &mut dyn Destination,
     ) -> Result<Option<Summary>, Trouble> {
+        let renderer: MakeRenderer<'_> = &mut |schema, layout| render::renderer(schema, layout);
+        self.run_with(script, statement, options, ask, out, renderer)
+    }
+
+    /// Runs a statement as [`Runner::run`] does, its rows through a renderer of the caller's.
+    fn run_with(
+        &self,
+        script: &Script,
+        statement: &Statement,
+        options: RunOptions,
+        ask: Option<Ask<'_>>,
+        out: &mut dyn Destination,
+        renderer: MakeRenderer<'_>,
+    ) -> Result<Option<Summary>, Trouble> {
         let mut started = Instant::now();
         // Neither while a question is asked nor while a pager shows the rows.
         let begin = || {
@@ -184,10 +226,9 @@ impl Runner {
             let Some(again) = begin()? else { return Ok(None) };
             outcome = again;
         }
-        let mut layout = self.layout(options);
-        if matches!(statement.kind, StatementKind::Describe(_) | StatementKind::Show(_)) {
-            // What there is is read to the end: its docs go on in further lines.
-            layout.height = layout.height.map(|_| usize::MAX);
+        let layout = self.layout_of(script, statement, options);
+        if outcome.is_explanation() && matches!(layout.format, Format::Svg | Format::Html) {
+            return Err(Refusal::new("an explanation is text, and no picture").into());
         }
         let busy = self.signals.busy();
         let ran = self.runtime.block_on(async {
@@ -197,7 +238,9 @@ impl Runner {
             }
             let keeper = options.keeps_last && matches!(statement.kind, StatementKind::Query(_));
             let keeper = keeper.then(|| Keeper::new(outcome.schema()));
-            self.print(&mut outcome, &mut line, &layout, keeper, out, started).await
+            let renderer = renderer(outcome.schema(), &layout)?;
+            let taker = Taker { renderer, keeper, layout: &layout };
+            self.print(&mut outcome, &mut line, taker, out, started).await
         });
         drop(busy);
         // What is said of the rows comes below them.
@@ -215,12 +258,11 @@ impl Runner {
         &self,
         outcome: &mut Outcome,
         line: &mut ProgressLine,
-        layout: &Layout,
-        mut keeper: Option<Keeper>,
+        taker: Taker<'_>,
         out: &mut dyn Destination,
         started: Instant,
     ) -> Result<Summary, Trouble> {
-        let mut renderer = render::renderer(outcome.schema(), layout);
+        let Taker { mut renderer, mut keeper, layout } = taker;
         let mut summary = Summary::default();
         let ended = loop {
             match self.next(outcome, line, out.owns_terminal()).await {
@@ -249,6 +291,7 @@ impl Runner {
         if let Some(keeper) = keeper {
             let (completeness, failure) = (summary.completeness.clone(), summary.failure.clone());
             self.engine.set_last(keeper.finish(completeness, failure));
+            self.last_window.set(layout.picture.window);
         }
         if !matches!(ended, Err(Trouble::Output(_) | Trouble::Left)) {
             match renderer.finish(&summary, out).and_then(|()| out.flush()) {
@@ -263,38 +306,6 @@ impl Runner {
             self.warn(&summary);
         }
         ended.map(|()| summary)
-    }
-
-    /// Prints the last result again, without asking for it.
-    ///
-    /// # Errors
-    /// If the rows cannot be written.
-    pub(crate) fn print_last(
-        &self,
-        last: &LastResult,
-        options: RunOptions,
-        out: &mut dyn Destination,
-    ) -> Result<(), Trouble> {
-        let layout = Layout { max_rows: None, ..self.layout(options) };
-        let footer = if layout.footer == Footer::None { Footer::None } else { Footer::Rows };
-        let layout = Layout { footer, ..layout };
-        let mut renderer = render::renderer(last.schema(), &layout);
-        let summary = Summary {
-            n_rows: last.n_rows(),
-            completeness: last.completeness().clone(),
-            failure: last.failure().map(str::to_owned),
-            ..Summary::default()
-        };
-        let mut print = |out: &mut dyn Destination| {
-            last.batches().iter().try_for_each(|batch| renderer.rows(batch, out))?;
-            renderer.finish(&summary, out)?;
-            out.flush()
-        };
-        match print(out) {
-            Err(error) if left(&error, out) => {}
-            printed => printed?,
-        }
-        Ok(out.end()?)
     }
 
     /// Tells what was seen in the rows.
@@ -392,33 +403,6 @@ impl Runner {
         }
     }
 
-    fn layout(&self, options: RunOptions) -> Layout {
-        let preferences = &self.preferences;
-        // A file or a pipe is no screen: nothing in it is cut.
-        let screen = environment::screen_size().filter(|_| !options.is_to_file);
-        let (width, height) = screen.unzip();
-        let usual = if screen.is_some() { Format::Table } else { Format::Csv };
-        Layout {
-            format: preferences.format.unwrap_or(usual),
-            time_zone: self.engine.settings().time_zone,
-            width: width.unwrap_or(usize::MAX),
-            height,
-            text_width: if options.is_to_file { usize::MAX } else { environment::text_width() },
-            expanded: if screen.is_some() { preferences.expanded } else { no_auto(preferences) },
-            max_rows: preferences.max_rows.filter(|_| screen.is_some()),
-            null: Arc::clone(&preferences.null),
-            is_interactive: self.is_interactive,
-            is_coloured: options.allows_colour && environment::allows_colour(screen.is_some()),
-            footer: match (self.is_quiet, preferences.timing) {
-                (true, _) => Footer::None,
-                (false, Timing::Off) => Footer::Rows,
-                (false, Timing::On | Timing::Verbose) => Footer::RowsAndTime,
-            },
-            guards_formulas: self.guards_formulas,
-            follows_output: options.follows_output,
-        }
-    }
-
     /// Waits so long. Returns what ended the waiting early, if something did.
     pub(crate) fn wait(&self, time: Duration) -> Option<Stop> {
         self.runtime.block_on(async {
@@ -434,6 +418,7 @@ impl Runner {
     pub(crate) fn report(&self, trouble: &Trouble, script: &Script) -> Exit {
         let reports = match trouble {
             Trouble::Engine(error) => Report::errors(error, Some(script)),
+            Trouble::Refused(refusal) => vec![refusal.clone().into()],
             _ => vec![Report::new(Kind::Error, trouble.to_string())],
         };
         for report in &reports {
@@ -442,7 +427,10 @@ impl Runner {
         match trouble {
             Trouble::Engine(error) => Exit::of(error, self.preferences.timeout.is_some()),
             Trouble::Stopped(stop) => Exit::from(*stop),
-            Trouble::Output(_) | Trouble::Declined | Trouble::Left => Exit::Failed,
+            Trouble::Refused(_) => Exit::Input,
+            Trouble::Output(_) | Trouble::Incomparable(_) | Trouble::Declined | Trouble::Left => {
+                Exit::Failed
+            }
         }
     }
 
@@ -455,14 +443,6 @@ impl Runner {
 /// Tells whether rows cannot be written because the pager that shows them was ended.
 fn left(error: &io::Error, out: &dyn Destination) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe && out.owns_terminal()
-}
-
-/// Returns whether what goes to no screen is printed as a list.
-fn no_auto(preferences: &Preferences) -> Expanded {
-    match preferences.expanded {
-        Expanded::On => Expanded::On,
-        Expanded::Off | Expanded::Auto => Expanded::Off,
-    }
 }
 
 /// Returns the line that says what is missing, if something is that nobody has accepted.

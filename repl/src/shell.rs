@@ -12,6 +12,7 @@ mod helper;
 mod history;
 mod perform;
 mod split;
+mod timeline;
 mod timing;
 mod watch;
 
@@ -115,14 +116,18 @@ impl Shell {
                 Ok(self.edit(before.trim(), line.words.first(), prompt))
             }
             // As in `SELECT … \watch 5`.
-            Some(Ok(mut line)) if line.command.verb == Verb::Watch && !before.trim().is_empty() => {
+            Some(Ok(mut line))
+                if matches!(line.command.verb, Verb::Watch | Verb::Timeline)
+                    && !before.trim().is_empty() =>
+            {
                 line.rest = format!("{} {}", line.rest, before.trim());
                 self.perform(&line, &mut |question| prompt.ask(question))
             }
             Some(Ok(line)) if !before.trim().is_empty() => {
                 let message = format!("`\\{}` stands behind a statement", line.command.name);
-                Err(Refusal::new(message)
-                    .with_hint("only `\\e` and `\\watch` may; others have a line of their own"))
+                Err(Refusal::new(message).with_hint(
+                    "only `\\e`, `\\timeline` and `\\watch` may; others have a line of their own",
+                ))
             }
             Some(Ok(line)) => self.perform(&line, &mut |question| prompt.ask(question)),
         };

@@ -60,10 +60,12 @@ impl From<clap::Error> for Refusal {
                     .with_suggestion(&error, ContextKind::SuggestedSubcommand)
             }
             ErrorKind::MissingRequiredArgument => {
-                let missing = texts(&error, ContextKind::InvalidArg).join("`, `");
+                let missing = texts(&error, ContextKind::InvalidArg);
+                let verb = if missing.len() > 1 { "are" } else { "is" };
+                let missing = missing.join("`, `");
                 match missing.starts_with("<FILE>") {
                     true => Self::new("no file is named").with_hint("`-` is standard input"),
-                    false => Self::new(format!("`{missing}` is missing")),
+                    false => Self::new(format!("`{missing}` {verb} missing")),
                 }
             }
             ErrorKind::MissingSubcommand => {

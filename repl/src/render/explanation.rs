@@ -28,7 +28,7 @@ pub(crate) fn print(
 ) -> io::Result<()> {
     match layout.format {
         Format::Json | Format::Jsonl => writeln!(out, "{}", object(explanation, summary)),
-        Format::Table | Format::Vertical => {
+        Format::Table | Format::Vertical | Format::Timeline => {
             print_lines(&explanation.lines(layout.text_width), layout, out)
         }
         Format::Markdown => {
@@ -38,7 +38,9 @@ pub(crate) fn print(
             print_lines(&lines, layout, out)
         }
         // Nothing that another program reads is cut or broken to fit a screen.
-        Format::Csv => print_lines(&explanation.lines(usize::MAX), layout, out),
+        Format::Csv | Format::Svg | Format::Html => {
+            print_lines(&explanation.lines(usize::MAX), layout, out)
+        }
     }
 }
 

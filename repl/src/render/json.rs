@@ -9,7 +9,7 @@ use serde_json::json;
 use sessionql_core::completeness::{Completeness, ConnectionReport, KnownGap, Off};
 
 use super::value::{read, type_word, write_json_text};
-use super::{Renderer, Summary, unique_names};
+use super::{Difference, Renderer, Summary, unique_names};
 
 /// Prints one object per row.
 pub(super) struct Lines {
@@ -126,10 +126,28 @@ fn meta(summary: &Summary) -> serde_json::Value {
     if !completeness.warnings.is_empty() {
         meta["warnings"] = json!(completeness.warnings);
     }
+    if let Some(difference) = &summary.difference {
+        meta["diff"] = diff(difference);
+    }
     if let Some(failure) = &summary.failure {
         meta["error"] = json!(failure);
     }
     meta
+}
+
+/// Returns what was compared, and with what outcome.
+fn diff(difference: &Difference) -> serde_json::Value {
+    let changes = &difference.changes;
+    json!({
+        "compared": difference.is_compared,
+        "epoch": difference.epoch,
+        "run": difference.run,
+        "added": changes.added.len(),
+        "changed": changes.changed.len(),
+        "removed": changes.removed.len(),
+        "unchanged": changes.n_unchanged,
+        "not_seen": changes.not_seen.len(),
+    })
 }
 
 /// Returns the word for the way in which a result is off, if it is.

@@ -197,9 +197,24 @@ impl Table {
                 self.n_cut += u64::from(text != whole);
             }
             slack = slack.saturating_sub(text.width().saturating_sub(column.width));
-            line.push_str(&aligned(&text, style(&value), column, self.paint));
+            let style = self.style(batch, row, &value);
+            line.push_str(&aligned(&text, style, column, self.paint));
         }
         writeln!(out, "{}", line.trim_end())
+    }
+
+    /// Returns the style of a value: NULL stands apart from a text that reads the same, and what is
+    /// new, changed or gone from what was there.
+    fn style(&self, batch: &RecordBatch, row: usize, value: &Value<'_>) -> &'static str {
+        if *value == Value::Null {
+            return "2";
+        }
+        match self.layout.is_marked.then(|| read(batch.column(0), row)) {
+            Some(Value::Text(mark)) if mark == "+" => "32",
+            Some(Value::Text(mark)) if mark == "~" => "33",
+            Some(Value::Text(mark)) if mark == "-" => "31",
+            _ => "",
+        }
     }
 
     /// Writes a row whose texts go on in further lines.
@@ -218,7 +233,7 @@ impl Table {
                     line.push_str(GAP);
                 }
                 let text = cell.get(line_idx).map(String::as_str).unwrap_or_default();
-                let style = style(&read(batch.column(idx), row));
+                let style = self.style(batch, row, &read(batch.column(idx), row));
                 line.push_str(&aligned(text, style, column, self.paint));
             }
             writeln!(out, "{}", line.trim_end())?;
@@ -290,11 +305,6 @@ fn fit(columns: &mut [Column], width: usize) -> usize {
         rest = rest.saturating_sub(1);
     }
     n_shown
-}
-
-/// Returns the style of a value: NULL stands apart from a text that reads the same.
-fn style(value: &Value<'_>) -> &'static str {
-    if *value == Value::Null { "2" } else { "" }
 }
 
 /// Returns `text` in the width of its column, in a style if there is one.

@@ -22,9 +22,11 @@ fn layout(format: Format) -> Layout {
         null: "NULL".into(),
         is_interactive: false,
         is_coloured: false,
+        is_marked: false,
         footer: Footer::Rows,
         guards_formulas: false,
         follows_output: false,
+        picture: Picture::default(),
     }
 }
 
@@ -37,7 +39,7 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 fn render(layout: Layout, batches: &[RecordBatch], summary: Summary) -> String {
     let mut out = Vec::new();
-    let mut renderer = renderer(&batches[0].schema(), &layout);
+    let mut renderer = renderer(&batches[0].schema(), &layout).unwrap();
     let n_rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
     for batch in batches {
         renderer.rows(batch, &mut out).unwrap();
@@ -150,7 +152,7 @@ fn a_failure_before_the_first_row_prints_nothing() {
     for format in [Format::Table, Format::Csv, Format::Json, Format::Jsonl] {
         let mut out = Vec::new();
         let summary = Summary { failure: Some("m".to_owned()), ..Summary::default() };
-        renderer(&sample().schema(), &layout(format)).finish(&summary, &mut out).unwrap();
+        renderer(&sample().schema(), &layout(format)).unwrap().finish(&summary, &mut out).unwrap();
         assert_eq!(out, b"", "{format:?}");
     }
 }
@@ -278,7 +280,8 @@ fn a_long_table_streams_in_the_widths_of_its_begin() {
         ("n", Arc::new(Int64Array::from(vec![123, 1]))),
     ]);
     let mut out = Vec::new();
-    let mut table = renderer(&first.schema(), &Layout { width: 12, ..layout(Format::Table) });
+    let mut table =
+        renderer(&first.schema(), &Layout { width: 12, ..layout(Format::Table) }).unwrap();
     table.rows(&first, &mut out).unwrap();
     assert!(out.len() > 1_000, "printed as soon as the widths are known");
     out.clear();
@@ -458,7 +461,7 @@ fn what_stands_for_null_is_a_setting() {
 
 #[test]
 fn rows_from_the_cache_have_their_age_below() {
-    let read_at = chrono::DateTime::from_timestamp_micros(INSTANT);
+    let read_at = DateTime::from_timestamp_micros(INSTANT);
     let vpn = ConnectionReport {
         connection: "vpn".to_owned(),
         from_cache: read_at,

@@ -41,6 +41,7 @@ pub(super) enum Verb {
     Output,
     Last,
     Watch,
+    Timeline,
     Since,
     Set,
     Parameter,
@@ -61,7 +62,7 @@ const TEXTS: &str = "statements";
 const MANY: usize = usize::MAX;
 
 /// All commands, in the order in which they are listed.
-pub(crate) const COMMANDS: [Command; 21] = [
+pub(crate) const COMMANDS: [Command; 22] = [
     command("?", "", "lists the commands", LOOK, Verb::Help, 0),
     command(
         "h",
@@ -101,7 +102,7 @@ pub(crate) const COMMANDS: [Command; 21] = [
     command(
         "format",
         "[name]",
-        "table, csv, json, jsonl, markdown or vertical",
+        "table, csv, json, jsonl, markdown, vertical, timeline, svg or html",
         SHOW,
         Verb::Format,
         1,
@@ -117,9 +118,17 @@ pub(crate) const COMMANDS: [Command; 21] = [
     command("o", "[file]", "writes rows to a file; without one, ends that", SHOW, Verb::Output, 1),
     command("last", "", "shows the last result again; it is the table `_`", SHOW, Verb::Last, 0),
     command(
+        "timeline",
+        "[query]",
+        "draws the last result or that of a query over time",
+        SHOW,
+        Verb::Timeline,
+        MANY,
+    ),
+    command(
         "watch",
-        "[seconds] [query]",
-        "repeats the last or given query until Ctrl-C",
+        "[secs] [--diff] [query]",
+        "repeats the last or given query until Ctrl-C; with `--diff` shows what changed",
         SHOW,
         Verb::Watch,
         MANY,
@@ -215,7 +224,7 @@ fn read_named(name: &str, rest: &str) -> Result<Line, Refusal> {
     };
     // What is behind these may be a query, with quotes of its own.
     let words = match command.verb {
-        Verb::Watch | Verb::Explain => Vec::new(),
+        Verb::Watch | Verb::Timeline | Verb::Explain => Vec::new(),
         _ => split::words(rest)?,
     };
     if words.len() > command.n_words {

@@ -13,6 +13,9 @@ const TOPICS: &str = include_str!("topics.md");
 /// What is below this width has its explanation in a line of its own.
 const MIN_WIDTH: usize = 60;
 
+/// How much room a command has beside its explanation.
+const USAGE_WIDTH: usize = 25;
+
 /// One part of the language.
 struct Topic {
     names: Vec<&'static str>,
@@ -111,10 +114,11 @@ fn entry(usage: &str, doc: &str, width: usize) -> String {
     if width < MIN_WIDTH {
         return format!("  {usage}\n{}", lines(doc, width, "    "));
     }
-    let mut text = String::new();
+    let is_long = usage.len() > USAGE_WIDTH;
+    let mut text = if is_long { format!("  {usage}\n") } else { String::new() };
     for (idx, line) in broken(doc, width.saturating_sub(28)).iter().enumerate() {
-        let head = if idx == 0 { usage } else { "" };
-        text.push_str(&format!("  {head:<25} {line}\n"));
+        let head = if idx == 0 && !is_long { usage } else { "" };
+        text.push_str(&format!("  {head:<USAGE_WIDTH$} {line}\n"));
     }
     text
 }

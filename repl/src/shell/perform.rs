@@ -14,6 +14,7 @@ use sessionql_core::{Error, duration, parameters};
 
 use super::command::{Line, Verb};
 use super::{Flow, OutputFile, Shell, help, say};
+use crate::cli::Format;
 use crate::environment;
 use crate::exit::Exit;
 use crate::guard::Ask;
@@ -21,6 +22,7 @@ use crate::output::Output;
 use crate::preferences::{SETTINGS, Timing, read_switch};
 use crate::render::Expanded;
 use crate::report::{Report, Reporter};
+use crate::run::{RunOptions, Trouble};
 use crate::script::{self, Script};
 use crate::times::Bound;
 use crate::usage::Refusal;
@@ -79,6 +81,7 @@ impl Shell {
             Verb::Output => self.open_file(words.first().copied()),
             Verb::Last => self.last(),
             Verb::Watch => return self.watch(&line.rest, ask),
+            Verb::Timeline => return self.timeline(&line.rest, ask),
             Verb::Since if words.is_empty() => self.say_setting("since"),
             Verb::Since => self.set("since", &words.join(" ")),
             Verb::Set => match words.as_slice() {
@@ -117,12 +120,23 @@ impl Shell {
         printed.map_err(|trouble| Refusal::new(trouble.to_string()))
     }
 
-    /// Prints rows that are there.
-    fn show_rows(&mut self, rows: &LastResult) -> Result<(), Refusal> {
+    /// Prints rows that are there, in a format if it is not the chosen one.
+    ///
+    /// # Errors
+    /// If they cannot be printed so.
+    pub(super) fn show_rows(
+        &mut self,
+        rows: &LastResult,
+        format: Option<Format>,
+    ) -> Result<(), Refusal> {
         let uses_pager = self.runner.preferences.uses_pager;
-        let printed =
-            self.print(uses_pager, |runner, options, out| runner.print_last(rows, options, out));
-        printed.map_err(|trouble| Refusal::new(trouble.to_string()))
+        let printed = self.print(uses_pager, |runner, options, out| {
+            runner.print_last(rows, RunOptions { format, ..options }, out)
+        });
+        printed.map_err(|trouble| match trouble {
+            Trouble::Refused(refusal) => refusal,
+            trouble => Refusal::new(trouble.to_string()),
+        })
     }
 
     fn show_table(&mut self, names: &[&str], rows: &[Vec<String>]) -> Result<(), Refusal> {
@@ -137,9 +151,14 @@ impl Shell {
             .map_err(|error| Refusal::new(error.to_string()))?;
         let mut keeper = Keeper::new(&schema);
         keeper.add(&batch);
-        // A listing is no result.
+        // A listing is no result, and of no time.
         let file = self.file.take();
-        let shown = self.show_rows(&keeper.finish(Completeness::default(), None));
+        let is_picture = matches!(
+            self.runner.preferences.format,
+            Some(Format::Timeline | Format::Svg | Format::Html)
+        );
+        let format = is_picture.then_some(Format::Table);
+        let shown = self.show_rows(&keeper.finish(Completeness::default(), None), format);
         self.file = file;
         shown
     }
@@ -163,7 +182,7 @@ impl Shell {
         let Some(last) = self.runner.engine().last() else {
             return Err(Refusal::new("no query has run yet"));
         };
-        self.show_rows(&last)?;
+        self.show_rows(&last, None)?;
         if let Some(why) = last.why_partial() {
             self.note(&format!("this is not the whole last result: {why}"));
         }

@@ -120,7 +120,8 @@ async fn execute(
     }
     // The rows are compared as they would be printed.
     let layout = Layout::for_machines(Format::Json, engine.settings().time_zone);
-    let mut renderer = render::renderer(outcome.schema(), &layout);
+    let renderer = render::renderer(outcome.schema(), &layout);
+    let mut renderer = renderer.map_err(|refusal| Error::internal(refusal.to_string()))?;
     let mut printed = Vec::new();
     let unprinted = |error: std::io::Error| Error::internal(error.to_string());
     while let Some(rows) = outcome.next().await {

@@ -15,6 +15,7 @@
 //! saved queries, their tests, and what runs them. `streams`: terminals, files and pipes.
 //! `contract`: what scripts rely on. `completion`: what may stand where. `prompt`: the binary in a
 //! terminal; `prompt_commands`: what its commands do there.
+//! `pictures`: sessions over time. `changes`: what has changed since the last run.
 //! `mistakes`: what is legal and nevertheless a mistake.
 //! `documents`: the examples of the documentation. `traps`: what was wrong once.
 //! `tidy`: what must hold of the source itself.
@@ -25,6 +26,7 @@ mod automation;
 mod bind_join;
 #[cfg(unix)]
 mod c_plugin;
+mod changes;
 mod check;
 mod completion;
 mod config;
@@ -50,6 +52,7 @@ mod openvpn_requests;
 mod openvpn_rows;
 mod operators;
 mod parameters;
+mod pictures;
 mod plugins;
 mod program;
 #[cfg(unix)]

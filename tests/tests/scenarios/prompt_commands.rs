@@ -1,5 +1,6 @@
 //! The commands and the output of the prompt, in a terminal as a person sees it.
 
+use sessionql_sandbox::openvpn::SessionRecord;
 use sessionql_sandbox::{Fault, On};
 use sessionql_tests::program::Program;
 use sessionql_tests::terminal::{CTRL_C, CTRL_D, ENTER, Terminal, TerminalOptions};
@@ -29,8 +30,7 @@ fn every_command_is_listed() {
     let program = Program::new();
     let mut terminal = terminal(&program);
     let help = answer(&mut terminal, r"\?");
-    for command in [r"\?", r"\h [topic]", r"\d [table]", r"\dc", r"\watch [seconds] [query]", r"\q"]
-    {
+    for command in [r"\?", r"\h [topic]", r"\d [table]", r"\dc", r"\timeline [query]", r"\q"] {
         assert!(help.lines().any(|line| line.starts_with(&format!("  {command} "))), "{help}");
     }
     assert!(help.contains("Ctrl-C"), "{help}");
@@ -349,6 +349,55 @@ fn what_fails_while_it_is_watched_is_told_and_asked_again() {
     terminal.wait_until("the prompt", |screen| screen.ends_with("sessionql>"));
     let wrong = answer(&mut terminal, r"\watch 1 SELECT nosuch FROM openvpn;");
     assert!(wrong.contains("no column `nosuch`"), "{wrong}");
+}
+
+#[test]
+fn only_what_changed_is_watched() {
+    let program = Program::new();
+    let openvpn = &program.sandbox.openvpn;
+    let start = chrono::Utc::now() - chrono::TimeDelta::hours(2);
+    let ids = ["a", "b", "c"];
+    openvpn.set_sessions(ids.map(|id| SessionRecord::active(id, "ann", start)).to_vec());
+    let mut terminal = sized(&program, 50, 100);
+    terminal.send(r"\watch 1 --diff SELECT id, user, status FROM openvpn SINCE 1d ORDER BY id;");
+    terminal.send(ENTER);
+    terminal.wait_for("0 new, 0 changed, 0 gone, 3 as before");
+    openvpn.remove("b");
+    openvpn.update("a", |session| session.close(start + chrono::TimeDelta::hours(1)));
+    openvpn.upsert(SessionRecord::active("d", "dan", start));
+    let screen = terminal.wait_until("all changes", |screen| {
+        ["+  d ", "~  a ", "ACTIVE → COMPLETED", "-  b "].iter().all(|mark| screen.contains(mark))
+    });
+    assert!(!screen.contains("-  a ") && !screen.contains("+  a "), "{screen}");
+    terminal.wait_until("that nothing changes", |screen| {
+        screen.rfind("-  b ").is_some_and(|at| screen[at..].contains("0 gone, 3 as before"))
+    });
+    terminal.send(CTRL_C);
+    terminal.wait_until("the prompt", |screen| screen.ends_with("sessionql>"));
+    let refused = answer(&mut terminal, r"\watch 1 --diff --key nosuch SELECT 1 AS n;");
+    assert!(refused.contains("the result has no column `nosuch` for `--key`"), "{refused}");
+}
+
+#[test]
+fn sessions_are_drawn_over_time() {
+    let program = Program::new();
+    let mut terminal = terminal(&program);
+    answer(&mut terminal, r"\set ascii off");
+    let nothing = answer(&mut terminal, r"\timeline");
+    assert!(nothing.starts_with("error: no query has run yet"), "{nothing}");
+    answer(&mut terminal, "SELECT user, start, end FROM openvpn AT now;");
+    let n_requests = program.sandbox.openvpn.data_requests().len();
+    let drawn = answer(&mut terminal, r"\timeline");
+    assert!(drawn.contains(" open; at most ") && drawn.contains('►'), "{drawn}");
+    assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
+    assert_eq!(program.sandbox.openvpn.data_requests().len(), n_requests, "nothing is sent");
+    let asked = answer(&mut terminal, r"\timeline SELECT user, start, end FROM formal SINCE 1d;");
+    assert!(asked.contains("a column is "), "{asked}");
+    answer(&mut terminal, "SELECT 1 AS n;");
+    let refused = answer(&mut terminal, r"\timeline");
+    assert!(refused.contains("a timeline needs columns `start` and `end`"), "{refused}");
+    answer(&mut terminal, r"\format timeline");
+    assert!(answer(&mut terminal, r"\dt").contains("openvpn"), "listings stay tables");
 }
 
 #[test]
