@@ -2,6 +2,7 @@
 //! Every key is known or an error with its line; what belongs to a plugin is kept as options and
 //! checked against its manifest when the connection opens. Resolves no secret, loads no plugin.
 
+mod geoip;
 mod local;
 mod read;
 mod secret;
@@ -15,6 +16,7 @@ use sessionql_plugin_abi::message::Rate;
 
 use crate::error::ConfigError;
 use crate::error::nearest;
+use crate::geo::PlaceSources;
 pub use local::{DeclaredColumn, FileFormat, LocalTableConfig, TimeConfig};
 use read::Reader;
 pub use secret::{SecretRef, Secrets};
@@ -33,6 +35,8 @@ pub struct Config {
     pub connections: BTreeMap<String, ConnectionConfig>,
     /// The local tables, by name.
     pub tables: BTreeMap<String, LocalTableConfig>,
+    /// Where the places of addresses are found.
+    pub geoip: PlaceSources,
     /// What holds for every query.
     pub settings: Settings,
 }
@@ -159,6 +163,9 @@ impl Config {
         if let Some(mut settings) = reader.take_table("settings")? {
             config.settings = Settings::read(&mut settings)?;
         }
+        if let Some(mut geoip) = reader.take_table("geoip")? {
+            config.geoip = geoip::read(&mut geoip)?;
+        }
         for (name, mut table) in reader.take_tables("connections")? {
             check_name(&name, "a connection", table.line())?;
             let connection = ConnectionConfig::read(&name, &mut table)?;
@@ -177,7 +184,7 @@ impl Config {
             }
             config.tables.insert(name, table);
         }
-        let own = ["connections", "tables", "settings"];
+        let own = ["connections", "tables", "settings", "geoip"];
         reader.finish("the configuration", &[own.as_slice(), other_keys].concat())?;
         Ok(config)
     }
@@ -186,6 +193,9 @@ impl Config {
     pub fn resolve_paths(&mut self, directory: &Path) {
         for table in self.tables.values_mut() {
             table.path = directory.join(&table.path);
+        }
+        for file in &mut self.geoip.files {
+            *file = directory.join(&file);
         }
         for connection in self.connections.values_mut() {
             let files =

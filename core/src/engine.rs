@@ -34,6 +34,7 @@ use crate::complete::LocalColumns;
 use crate::config::{Config, Secrets};
 use crate::error::Error;
 use crate::functions::{self, Function};
+use crate::geo::Places;
 use crate::http::RequestBudget;
 use crate::last::LastResult;
 use crate::lookup::KeyLimits;
@@ -120,6 +121,7 @@ struct Shared {
     cache: Arc<Cache>,
     usual_cache_ttl: Duration,
     local_columns: LocalColumns,
+    places: Arc<Places>,
 }
 
 impl Engine {
@@ -142,7 +144,8 @@ impl Engine {
             .map_err(|error| internal(error.to_string()))?;
         let settings = Mutex::new(RunSettings::new(&config.settings));
         let usual_cache_ttl = config.settings.cache_ttl;
-        let state = plan::base_state(environment, &options);
+        let places = Arc::new(Places::new(config.geoip.clone()));
+        let state = plan::base_state(environment, &options, &places);
         let connections = Arc::new(Connections::new(config, &options));
         let shared = Shared {
             connections,
@@ -155,6 +158,7 @@ impl Engine {
             cache: Arc::default(),
             usual_cache_ttl,
             local_columns: LocalColumns::default(),
+            places,
         };
         Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })
     }

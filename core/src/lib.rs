@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod fixture;
+pub mod geo;
 pub mod http;
 pub mod instant;
 pub mod last;

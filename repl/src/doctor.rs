@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessionql_core::display::escape_controls;
+use sessionql_core::geo::PlaceFile;
 use sessionql_core::{Engine, Error};
 
 use crate::cli::{Arguments, DoctorArguments, TestFormat};
@@ -144,12 +145,26 @@ fn configuration(arguments: &Arguments, findings: &mut Vec<Finding>) -> Option<E
             .with_hint("whoever writes it can send secrets elsewhere: `chmod go-w` it"),
         _ => Finding::ok(SUBJECT, message),
     });
+    findings.extend(config.geoip.files.iter().map(|file| places(file)));
     match Engine::new(config, crate::engine_options(arguments)) {
         Ok(engine) => Some(engine),
         Err(error) => {
             findings.push(Finding::of("engine", &error));
             None
         }
+    }
+}
+
+/// Looks at a database of places.
+fn places(file: &Path) -> Finding {
+    const SUBJECT: &str = "places";
+    match PlaceFile::read(file) {
+        Ok(places) => {
+            let built = places.built().map(|built| format!(" of {}", built.format("%Y-%m-%d")));
+            let (file, kind) = (file.display(), places.kind());
+            Finding::ok(SUBJECT, format!("{file}, {kind}{}", built.unwrap_or_default()))
+        }
+        Err(message) => Finding::error(SUBJECT, message),
     }
 }
 

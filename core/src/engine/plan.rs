@@ -27,6 +27,7 @@ use crate::asof::AsofPlanner;
 use crate::catalog::StatementTables;
 use crate::error::Error;
 use crate::functions::{self, MonthsWithDuration};
+use crate::geo::{NoPlaces, Places};
 use crate::lower::{self, Lowered};
 use crate::rules::{
     AsofFilters, AsofJoins, AsofProblem, BindJoins, CalendarIntervals, CorrelatedQueries,
@@ -63,6 +64,7 @@ pub(super) struct Prepared {
 pub(super) fn base_state(
     environment: Arc<RuntimeEnv>,
     engine_options: &EngineOptions,
+    places: &Arc<Places>,
 ) -> SessionState {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, "main")
@@ -87,7 +89,8 @@ pub(super) fn base_state(
         .with_optimizer_rules(AsofFilters::among_rules())
         .with_physical_optimizer_rules(physical_rules)
         .build();
-    for function in functions::scalar_functions() {
+    let geoip = functions::geoip(Arc::clone(places));
+    for function in functions::scalar_functions().into_iter().chain([geoip]) {
         // Registering replaces; there is nothing to undo.
         let _replaced = datafusion::logical_expr::registry::FunctionRegistry::register_udf(
             &mut state, function,
@@ -95,6 +98,11 @@ pub(super) fn base_state(
     }
     for function in functions::aggregate_functions() {
         let _replaced = datafusion::logical_expr::registry::FunctionRegistry::register_udaf(
+            &mut state, function,
+        );
+    }
+    for function in functions::window_functions() {
+        let _replaced = datafusion::logical_expr::registry::FunctionRegistry::register_udwf(
             &mut state, function,
         );
     }
@@ -236,7 +244,7 @@ fn lower_query(
         since: settings.since,
         until: settings.until,
         parameters,
-        functions: &EngineFunctions(&shared.state),
+        functions: &EngineFunctions { state: &shared.state, places: &shared.places },
         with_all_columns,
     };
     let lowered = lower::lower(query, &meant_for);
@@ -250,26 +258,38 @@ fn lower_query(
 }
 
 /// The functions of the engine, and those that only lowering knows.
-struct EngineFunctions<'a>(&'a SessionState);
+struct EngineFunctions<'a> {
+    state: &'a SessionState,
+    places: &'a Places,
+}
 
 impl lower::Functions for EngineFunctions<'_> {
     fn has(&self, name: &str) -> bool {
-        let state = self.0;
+        let state = self.state;
         if functions::OPERATORS.contains(&name) {
             return false;
         }
         name == "unnest"
+            || name == functions::FIRST_SEEN
             || state.scalar_functions().contains_key(name)
             || state.aggregate_functions().contains_key(name)
             || state.window_functions().contains_key(name)
     }
 
     fn is_aggregate(&self, name: &str) -> bool {
-        self.0.aggregate_functions().contains_key(name)
+        self.state.aggregate_functions().contains_key(name)
+    }
+
+    fn lack(&self, name: &str) -> Option<lower::Lack> {
+        if name != functions::GEOIP {
+            return None;
+        }
+        let NoPlaces { message, hint } = self.places.load().err()?;
+        Some(lower::Lack { message, hint })
     }
 
     fn names(&self) -> Vec<String> {
-        let state = self.0;
+        let state = self.state;
         let scalars = state.scalar_functions().keys();
         let names = scalars.chain(state.aggregate_functions().keys());
         let names = names.chain(state.window_functions().keys()).map(String::as_str);

@@ -1,17 +1,16 @@
-//! `max_concurrent(start, end)`, `merge_intervals(start, end)` and `covered(start, end)`: what many
-//! lives come to. A life is `[start, end)`; one of no length is the instant `start`; one whose end
-//! lies before its start, or that has no start, is none. An end that is NULL is open for
-//! `max_concurrent`; for the others lowering puts the statement's now there.
+//! `max_concurrent`, `merge_intervals`, `covered` and `gaps`, each of (start, end): what many lives
+//! come to. A life is `[start, end)`; one of no length is the instant `start`; one whose end lies
+//! before its start, or that has no start, is none. An end that is NULL is open for `max_concurrent`
+//! and `gaps`; for the others lowering puts the statement's now there.
 
-use std::mem::size_of_val;
+mod lives;
+mod tally;
+
 use std::sync::Arc;
 
-use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, ListArray, PrimitiveArray, StructArray,
-    TimestampMicrosecondArray,
-};
+use arrow::array::{ArrayRef, ListArray, PrimitiveArray, StructArray, TimestampMicrosecondArray};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
@@ -20,6 +19,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::columns::timestamp_type;
+use lives::{FrameLives, Lives};
 
 /// An end that has not come: later than any instant.
 const OPEN: i64 = i64::MAX;
@@ -36,6 +36,8 @@ enum Question {
     MergeIntervals,
     /// How long there is any.
     Covered,
+    /// The times between them.
+    Gaps,
 }
 
 /// One of the questions as a function.
@@ -48,14 +50,14 @@ struct Coverage {
 /// Returns the functions.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
     let signature = Signature::exact(vec![timestamp_type(); 2], Volatility::Immutable);
-    [Question::MaxConcurrent, Question::MergeIntervals, Question::Covered]
+    [Question::MaxConcurrent, Question::MergeIntervals, Question::Covered, Question::Gaps]
         .map(|question| {
             Arc::new(AggregateUDF::from(Coverage { question, signature: signature.clone() }))
         })
         .to_vec()
 }
 
-/// Returns the fields of an interval in the list of `merge_intervals`.
+/// Returns the fields of an interval in the lists of `merge_intervals` and `gaps`.
 fn interval_fields() -> Fields {
     let field = |name| Field::new(name, timestamp_type(), false);
     vec![field("start"), field("end")].into()
@@ -71,6 +73,7 @@ impl AggregateUDFImpl for Coverage {
             Question::MaxConcurrent => "max_concurrent",
             Question::MergeIntervals => "merge_intervals",
             Question::Covered => "covered",
+            Question::Gaps => "gaps",
         }
     }
 
@@ -81,7 +84,7 @@ impl AggregateUDFImpl for Coverage {
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
         Ok(match self.question {
             Question::MaxConcurrent => DataType::Int64,
-            Question::MergeIntervals => DataType::List(interval_list_item()),
+            Question::MergeIntervals | Question::Gaps => DataType::List(interval_list_item()),
             Question::Covered => DataType::Duration(TimeUnit::Microsecond),
         })
     }
@@ -96,8 +99,14 @@ impl AggregateUDFImpl for Coverage {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let (question, is_distinct) = (self.question, args.is_distinct);
-        Ok(Box::new(Lives { question, is_distinct, lives: Vec::new(), n_merged: 0 }))
+        Ok(Box::new(Lives::new(self.question, args.is_distinct)))
+    }
+
+    fn create_sliding_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(FrameLives::new(self.question, args.is_distinct)))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -116,6 +125,7 @@ impl Question {
         Ok(match self {
             Self::MaxConcurrent => ScalarValue::Int64(Some(max_concurrent(sorted))),
             Self::MergeIntervals => intervals(&merged(sorted)),
+            Self::Gaps => intervals(&between(&merged(sorted))),
             Self::Covered => {
                 let lengths = merged(sorted).into_iter().map(|(start, end)| end.checked_sub(start));
                 let total =
@@ -127,7 +137,7 @@ impl Question {
     }
 }
 
-/// Returns the list of `merge_intervals`.
+/// Returns lives as a list of structures.
 fn intervals(lives: &[Life]) -> ScalarValue {
     let column = |instants: Vec<i64>| {
         let instants: TimestampMicrosecondArray = PrimitiveArray::from(instants);
@@ -180,87 +190,11 @@ fn merged(sorted: &[Life]) -> Vec<Life> {
     merged
 }
 
-/// Collects lives.
-#[derive(Debug)]
-struct Lives {
-    question: Question,
-    is_distinct: bool,
-    lives: Vec<Life>,
-    /// How many there were after they were merged last.
-    n_merged: usize,
-}
-
-impl Lives {
-    fn add(&mut self, starts: &TimestampMicrosecondArray, ends: &TimestampMicrosecondArray) {
-        for (start, end) in starts.iter().zip(ends) {
-            let (Some(start), end) = (start, end.unwrap_or(OPEN)) else { continue };
-            if start <= end {
-                self.lives.push((start, end));
-            }
-        }
-        // Merging when there are twice as many costs no more than sorting once.
-        if self.lives.len() >= 2 * self.n_merged.max(1_024) {
-            self.shrink();
-        }
-    }
-
-    fn sort(&mut self) {
-        self.lives.sort_unstable_by_key(|(start, end)| (*start, std::cmp::Reverse(*end)));
-    }
-
-    /// Forgets what does not change the answer.
-    fn shrink(&mut self) {
-        self.sort();
-        if self.question != Question::MaxConcurrent {
-            self.lives = merged(&self.lives);
-        } else if self.is_distinct {
-            self.lives.dedup();
-        }
-        self.n_merged = self.lives.len();
-    }
-}
-
-impl Accumulator for Lives {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.add(values[0].as_primitive(), values[1].as_primitive());
-        Ok(())
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.shrink();
-        self.question.answer(&self.lives)
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) + self.lives.capacity() * size_of::<Life>()
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.shrink();
-        let list = |instants: Vec<i64>| {
-            let instants: TimestampMicrosecondArray = PrimitiveArray::from(instants);
-            let item = Arc::new(Field::new_list_field(timestamp_type(), true));
-            let offsets = OffsetBuffer::from_lengths([instants.len()]);
-            let items = Arc::new(instants.with_timezone("UTC"));
-            ScalarValue::List(Arc::new(ListArray::new(item, offsets, items, None)))
-        };
-        let starts = self.lives.iter().map(|(start, _)| *start).collect();
-        let ends = self.lives.iter().map(|(_, end)| *end).collect();
-        Ok(vec![list(starts), list(ends)])
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let (starts, ends) = (states[0].as_list::<i32>(), states[1].as_list::<i32>());
-        for row in 0..starts.len() {
-            if starts.is_valid(row) && ends.is_valid(row) {
-                let of_row = |list: &ListArray| {
-                    list.value(row).as_primitive::<TimestampMicrosecondType>().clone()
-                };
-                self.add(&of_row(starts), &of_row(ends));
-            }
-        }
-        Ok(())
-    }
+/// Returns the times between merged lives.
+fn between(merged: &[Life]) -> Vec<Life> {
+    let pairs = merged.iter().zip(merged.iter().skip(1));
+    // An instant at which another life ends is apart from it, but no time passes in between.
+    pairs.map(|((_, end), (start, _))| (*end, *start)).filter(|(end, start)| end < start).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 pub(crate) struct Described {
     /// Its name.
     pub name: &'static str,
-    /// `scalar` or `aggregate`.
+    /// `scalar`, `aggregate`, `window` or `table`.
     pub kind: &'static str,
     /// How it is called.
     pub signature: &'static str,
@@ -14,7 +14,7 @@ pub(crate) struct Described {
 }
 
 /// The functions, in the order of their names.
-pub(crate) const DESCRIBED: [Described; 18] = [
+pub(crate) const DESCRIBED: [Described; 25] = [
     Described {
         name: "ago",
         kind: "scalar",
@@ -34,10 +34,40 @@ pub(crate) const DESCRIBED: [Described; 18] = [
         doc: "The time during which at least one was open, none of it counted twice.",
     },
     Described {
+        name: "edit_similarity",
+        kind: "scalar",
+        signature: "edit_similarity(a, b)",
+        doc: "How alike two texts are, from 0 to 1, by the characters that must be changed.",
+    },
+    Described {
         name: "extract",
         kind: "scalar",
         signature: "extract(part FROM instant)",
         doc: "A part of a time as a number, such as its hour, in the query's time zone.",
+    },
+    Described {
+        name: "first_seen",
+        kind: "window",
+        signature: "first_seen(value) OVER ([PARTITION BY x] ORDER BY t)",
+        doc: "Whether a row is the first of its partition with this value.",
+    },
+    Described {
+        name: "gaps",
+        kind: "aggregate",
+        signature: "gaps(start, end)",
+        doc: "The times between sessions during which none was open, as a list of (start, end).",
+    },
+    Described {
+        name: "geo_distance_km",
+        kind: "scalar",
+        signature: "geo_distance_km(a, b)",
+        doc: "How far two places of geoip() are from each other; also (lat, lon, lat, lon) in degrees.",
+    },
+    Described {
+        name: "geoip",
+        kind: "scalar",
+        signature: "geoip(ip)",
+        doc: "The place of an address: (country, city, latitude, longitude, asn, as_org).",
     },
     Described {
         name: "ip_in",
@@ -98,6 +128,18 @@ pub(crate) const DESCRIBED: [Described; 18] = [
         kind: "scalar",
         signature: "overlap_start(a, b)",
         doc: "When the time began during which two sessions were open.",
+    },
+    Described {
+        name: "sessionize",
+        kind: "window",
+        signature: "sessionize(t, gap) OVER ([PARTITION BY x] ORDER BY t)",
+        doc: "The number of the run of activity that a row is in; a pause longer than gap begins one.",
+    },
+    Described {
+        name: "speed_kmh",
+        kind: "window",
+        signature: "speed_kmh(place, t) OVER ([PARTITION BY x] ORDER BY t)",
+        doc: "How fast somebody came here from the last known place; also (lat, lon, t) in degrees.",
     },
     Described {
         name: "time_bucket",

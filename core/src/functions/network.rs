@@ -61,8 +61,13 @@ impl Network {
         }
     }
 
+    /// Returns how many bits its addresses have in common.
+    pub(crate) fn n_bits(&self) -> u32 {
+        self.n_bits
+    }
+
     /// Tells whether an address lies in the network.
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         address.is_ipv4() == self.first.is_ipv4() && Self::of(address, self.n_bits) == Some(*self)
     }
 }

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast as sql;
 use sessionql_grammar::ast::{self, Arguments, FrameBound, FrameUnits, Over};
 
-use super::{LowerError, LowerErrorKind, Lowering, Result, blank};
+use super::{Lack, LowerError, LowerErrorKind, Lowering, Result, blank};
 use crate::error::nearest;
 
 impl Lowering<'_> {
@@ -18,6 +18,9 @@ impl Lowering<'_> {
             return Ok(call);
         }
         if let Some(call) = self.respelled(function)? {
+            return Ok(call);
+        }
+        if let Some(call) = self.ordered_call(function)? {
             return Ok(call);
         }
         self.check_function(&function.name)?;
@@ -50,7 +53,12 @@ impl Lowering<'_> {
         let parts: Vec<String> = name.parts.iter().map(ast::Ident::normalized).collect();
         let found = parts.join(".");
         if self.context.functions.has(&found) {
-            return Ok(());
+            return match self.context.functions.lack(&found) {
+                None => Ok(()),
+                Some(Lack { message, hint }) => {
+                    Err(LowerError::new(LowerErrorKind::Lacking { message, hint }, name.span))
+                }
+            };
         }
         let known = self.context.functions.names();
         let candidates = nearest(&found, known.iter().map(String::as_str));

@@ -103,6 +103,28 @@ pub enum LowerErrorKind {
         /// The nearest names, the nearest first.
         candidates: Vec<String>,
     },
+    /// A function that cannot be called as things are.
+    #[error("{message}")]
+    Lacking {
+        /// What it needs and does not have.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// A function of windows without an order of rows.
+    #[error("`{name}` needs OVER with ORDER BY")]
+    NoOrder {
+        /// The function.
+        name: String,
+    },
+    /// A function of windows with something that has no meaning for it.
+    #[error("`{name}` takes {due}")]
+    NotTaken {
+        /// The function.
+        name: String,
+        /// What it takes.
+        due: &'static str,
+    },
     /// A part of a time that does not exist.
     #[error("a time has no part `{name}`")]
     UnknownPart {
@@ -293,6 +315,10 @@ impl LowerError {
             LowerErrorKind::UnknownTruncation { candidates, .. } if candidates.is_empty() => {
                 "parts are year, quarter, month, week, day, hour, minute, second and below"
                     .to_owned()
+            }
+            LowerErrorKind::Lacking { hint, .. } => return hint.clone(),
+            LowerErrorKind::NoOrder { .. } => {
+                "write OVER (PARTITION BY user ORDER BY start)".to_owned()
             }
             LowerErrorKind::Quantified => "write IN ('a', 'b') or NOT IN".to_owned(),
             LowerErrorKind::DuplicateTable { .. } => "name one of them with AS".to_owned(),

@@ -28,6 +28,7 @@ mod lifetime;
 mod literal;
 mod logic;
 mod naming;
+mod ordered;
 mod own_call;
 mod parts;
 mod pattern;
@@ -75,8 +76,20 @@ pub trait Functions {
     /// Tells whether the function of this name, in lower case, is an aggregate.
     fn is_aggregate(&self, name: &str) -> bool;
 
+    /// Returns what the function of this name, in lower case, needs and does not have.
+    fn lack(&self, name: &str) -> Option<Lack>;
+
     /// Returns the names that could have been meant.
     fn names(&self) -> Vec<String>;
+}
+
+/// Why a function cannot be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// One sentence.
+    pub message: String,
+    /// What to do, where that is sure to help.
+    pub hint: Option<String>,
 }
 
 /// What lowering needs to know of a table.

@@ -27,7 +27,7 @@ impl Lowering<'_> {
         let values: Vec<&ast::Expr> = items.iter().map(|item| innermost(&item.value)).collect();
         match (name.normalized().as_str(), values.as_slice()) {
             ("ip_in", [_, networks]) => check_networks(networks),
-            ("max_concurrent", _) => {
+            ("max_concurrent" | "gaps", _) => {
                 self.has_lifetimes = true;
                 Ok(())
             }

@@ -49,6 +49,8 @@ pub(super) struct Scope {
     pub(super) relations: Vec<Relation>,
     /// The columns of these relations in the order of `*`, as far as they are known.
     pub(super) shown: Vec<Shown>,
+    /// The windows that the SELECT names.
+    pub(super) windows: Vec<ast::NamedWindow>,
     /// Whether something in this SELECT refers to a SELECT around it.
     pub(super) is_correlated: bool,
 }

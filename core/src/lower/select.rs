@@ -23,7 +23,7 @@ impl Lowering<'_> {
             (self.bounds.take(), std::mem::take(&mut self.n_windowed));
         let place = std::mem::replace(&mut self.place, Place::Value);
         let names_queries = std::mem::take(&mut self.names_queries);
-        self.scopes.push(Scope::default());
+        self.scopes.push(Scope { windows: select.windows.clone(), ..Scope::default() });
 
         self.bounds = bounds;
         let from = self.from(&select.from)?;

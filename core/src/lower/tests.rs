@@ -82,6 +82,11 @@ impl Functions for AnyFunction {
         name == "count"
     }
 
+    fn lack(&self, name: &str) -> Option<Lack> {
+        let message = "`geoip` has no database of places".to_owned();
+        (name == "geoip").then_some(Lack { message, hint: None })
+    }
+
     fn names(&self) -> Vec<String> {
         vec!["nop".to_owned(), "upper".to_owned()]
     }

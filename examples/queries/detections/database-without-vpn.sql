@@ -18,6 +18,6 @@ WHERE d.start >= $from
         FROM openvpn AS v
         SINCE $from - $grace
         WHERE lower(v.email) = lower(d.formal_user_email)
-            AND (v CONTAINS d.start OR v CONTAINS d.start - $grace)
+            AND (v CONTAINS d.start OR v OVERLAPS (d.start - $grace, d.start))
     )
 ORDER BY d.start, d.id;

@@ -2,7 +2,8 @@
 -- name: far logins within minutes
 -- description: One user begins two sessions within minutes, from addresses that share no network of 16 bits.
 --     The source asks for rare countries and compares the addresses of a company's own VPN as whole
---     texts; there are no places here, so networks stand for them, and known networks may be ranges.
+--     texts; here networks stand for places, so that no database is needed, and known networks may be
+--     ranges. `impossible-travel.sql` asks a database.
 --     A user is one by name: who is called otherwise at another provider is somebody else.
 -- severity: medium  owner: secops  tags: [vpn, sso, T1078]
 -- source: Microsoft Sentinel 09a7c5fc-0649-4f7d-a21b-36a754cef6b6

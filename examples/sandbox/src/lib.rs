@@ -12,6 +12,7 @@ pub mod formal;
 pub mod message;
 pub mod oam;
 pub mod openvpn;
+pub mod places;
 pub mod record;
 pub mod server;
 pub mod wire;
@@ -53,6 +54,8 @@ pub struct Sandbox {
     pub oam: oam::Emulator,
     /// Ekran System.
     pub ekran: ekran::Emulator,
+    /// The file with the places of the sample data's addresses.
+    places: Vec<u8>,
 }
 
 impl Sandbox {
@@ -66,7 +69,8 @@ impl Sandbox {
         let formal = formal::Emulator::start(formal::Options::seeded(seed, clock.clone()))?;
         let oam = oam::Emulator::start(oam::Options::seeded(seed, clock.clone()))?;
         let ekran = ekran::Emulator::start(ekran::Options::seeded(seed, clock))?;
-        Ok(Self { openvpn, formal, oam, ekran })
+        let places = places::database(&places::of_company(&Company::seeded(seed)))?;
+        Ok(Self { openvpn, formal, oam, ekran, places })
     }
 
     /// Returns a configuration with a connection to each emulator.
@@ -80,12 +84,25 @@ impl Sandbox {
         .join("\n")
     }
 
-    /// Writes `config.toml` into a directory, readable by its owner alone since it holds secrets. Returns its path.
+    /// Writes `config.toml` into a directory, readable by its owner alone since it holds secrets, and
+    /// the database of places that it names. Returns its path.
     ///
     /// # Errors
     /// The directory does not exist or may not be written to.
     pub fn write_config(&self, dir: &Path) -> io::Result<PathBuf> {
-        write_config(dir, &self.config_toml())
+        let places_toml = self.write_places(dir)?;
+        write_config(dir, &format!("{}\n{places_toml}", self.config_toml()))
+    }
+
+    /// Writes the database of places into a directory. Returns the part of a configuration that names
+    /// it.
+    ///
+    /// # Errors
+    /// The directory does not exist or may not be written to.
+    pub fn write_places(&self, dir: &Path) -> io::Result<String> {
+        let path = dir.join("places.mmdb");
+        std::fs::write(&path, &self.places)?;
+        Ok(format!("[geoip]\nfiles = [{path:?}]\n"))
     }
 }
 

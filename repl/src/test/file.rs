@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sessionql_core::config::{Config, ConnectionConfig};
+use sessionql_core::geo::{GivenPlace, Place};
 use sessionql_core::{Error, Parameters};
 use sessionql_grammar::Span;
 use toml::{Spanned, Table, Value};
@@ -18,7 +19,7 @@ use crate::times::TimeOptions;
 use crate::usage::Refusal;
 
 /// The keys of a test file that are not those of a configuration.
-const OWN_KEYS: [&str; 3] = ["query", "now", "case"];
+const OWN_KEYS: [&str; 4] = ["query", "now", "geoip", "case"];
 
 /// A test file.
 #[derive(Debug)]
@@ -75,6 +76,8 @@ struct Document {
     query: Option<String>,
     now: Option<String>,
     #[serde(default)]
+    geoip: Vec<PlaceEntry>,
+    #[serde(default)]
     case: Vec<CaseEntry>,
     #[serde(rename = "connections")]
     _connections: Option<Table>,
@@ -82,6 +85,19 @@ struct Document {
     _tables: Option<Table>,
     #[serde(rename = "settings")]
     _settings: Option<Table>,
+}
+
+/// The place of a network, in place of a database's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlaceEntry {
+    network: Spanned<String>,
+    country: Option<String>,
+    city: Option<String>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    asn: Option<i64>,
+    as_org: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,6 +130,9 @@ impl TestFile {
             Fault::new(Report::error(&error, None), error.to_string())
         })?;
         config.resolve_paths(directory);
+        if !document.geoip.is_empty() {
+            config.geoip.given = Some(read_places(document.geoip, &script)?);
+        }
         if document.case.is_empty() {
             let refusal = Refusal::new(format!("`{}` has no case", path.display()));
             return Err(refusal.with_hint("write `[[case]]`").into());
@@ -144,6 +163,22 @@ impl Case {
         }
         config
     }
+}
+
+/// Reads the places of networks.
+fn read_places(entries: Vec<PlaceEntry>, script: &Script) -> Result<Vec<GivenPlace>, Fault> {
+    let read = |entry: PlaceEntry| {
+        let span = span_of(&entry.network);
+        let PlaceEntry { network, country, city, latitude, longitude, asn, as_org } = entry;
+        let place = Place { country, city, latitude, longitude, asn, as_org };
+        GivenPlace::new(network.get_ref(), place).ok_or_else(|| {
+            let message = format!("`{}` is not a network", network.get_ref());
+            let report = Report::new(Kind::Error, &message).at(script, Some(span));
+            let hint = "networks are written \"192.0.2.0/24\" or \"2001:db8::/32\"";
+            Fault::new(report.with_hint(Some(hint.to_owned())), message)
+        })
+    };
+    entries.into_iter().map(read).collect()
 }
 
 /// Reads the query of a test: the one that is named, or the one beside the test.

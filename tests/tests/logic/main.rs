@@ -33,6 +33,7 @@ macro_rules! scripts {
 
 scripts![
     aggregates,
+    analysis,
     durations,
     expressions,
     filters,

@@ -144,3 +144,24 @@ fn a_provider_that_hangs_is_given_up() {
     let others = of(&findings, "connection formal");
     assert_eq!(others.last().map(|last| last[0].as_str()), Some("ok"), "{others:?}");
 }
+
+#[test]
+fn a_database_of_places_that_is_none_is_an_error() {
+    let program = Program::new();
+    keep_secrets_elsewhere(&program);
+    let places = |program: &Program| {
+        let (code, findings) = doctor(program, &["--offline"]);
+        let found: Vec<[String; 4]> = of(&findings, "places").into_iter().cloned().collect();
+        (code, found)
+    };
+    let (code, found) = places(&program);
+    let [[status, _, message, _]] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((code, status.as_str()), (0, "ok"));
+    assert!(message.ends_with("places.mmdb, Sample-City of 1970-01-01"), "{message}");
+    let file = program.directory.path().join("places.mmdb");
+    std::fs::write(file, "no database").expect("the file is written");
+    let (code, found) = places(&program);
+    let [[status, _, message, _]] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((code, status.as_str()), (1, "error"));
+    assert!(message.contains("places.mmdb` is no database of places: "), "{message}");
+}

@@ -16,6 +16,7 @@ const TABLES: [(&str, &str); 2] = [
 struct World {
     engine: Engine,
     _sandbox: Sandbox,
+    _directory: tempfile::TempDir,
 }
 
 impl World {
@@ -38,8 +39,10 @@ fn world() -> World {
         toml =
             toml.replace(&format!("\"{file}\""), &format!("{:?}", format!("{directory}/{file}")));
     }
-    let engine = engine(&format!("{}\n{toml}", sandbox.config_toml()), &clock);
-    World { engine, _sandbox: sandbox }
+    let directory = tempfile::tempdir().expect("a directory is made");
+    let places = sandbox.write_places(directory.path()).expect("the places are written");
+    let engine = engine(&format!("{}\n{toml}\n{places}", sandbox.config_toml()), &clock);
+    World { engine, _sandbox: sandbox, _directory: directory }
 }
 
 #[test]

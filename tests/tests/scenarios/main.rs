@@ -6,6 +6,7 @@
 //! `model`: random queries over all four, over `sessions`, and joins between them.
 //! `sessions`: the union over all connections. `bind_join`: joins that ask by key.
 //! `operators`: OVERLAPS, CONTAINS, ASOF JOIN, and windows wherever they may stand.
+//! `analysis`: what analysts ask of sessions, with places of addresses.
 //! `scan_cache`: rows that are read once for several places. `result_cache`: rows that were read
 //! lately. `last_result`: the table `_`.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
@@ -22,6 +23,7 @@
 
 #![expect(clippy::panic, reason = "the helpers of tests fail as tests do")]
 
+mod analysis;
 mod automation;
 mod bind_join;
 #[cfg(unix)]

@@ -361,3 +361,38 @@ fn any_text_is_rows_or_a_fault_with_a_place() {
     });
     result.expect("it holds");
 }
+
+#[test]
+fn places_are_given_in_place_of_a_database() {
+    let query = "SELECT (p).country AS country, (p).city AS city, (p).latitude AS latitude, \
+                 (p).asn AS asn FROM (SELECT geoip(client_ip) AS p FROM openvpn SINCE 24h) v";
+    let places = "[[geoip]]\nnetwork = \"192.0.2.0/24\"\ncountry = \"XA\"\nlatitude = 1.5\n\
+                  [[geoip]]\nnetwork = \"192.0.2.8/32\"\ncity = \"Middleton\"\nasn = 64496\n";
+    let row = |id: u8, address: &str| {
+        format!(r#"{{"id": "{id}", "start": "2026-03-15T08:00:00Z", "client_ip": "{address}"}}"#)
+    };
+    let rows = [row(1, "192.0.2.7"), row(2, "192.0.2.8"), row(3, "192.0.3.1")].join("\n");
+    let expected = "{\"country\": \"XA\", \"city\": null, \"latitude\": 1.5, \"asn\": null}\n\
+                    {\"country\": null, \"city\": \"Middleton\", \"latitude\": null, \"asn\": 64496}\n\
+                    {\"country\": null, \"city\": null, \"latitude\": null, \"asn\": null}";
+    let test = |places: &str| {
+        let case = format!(
+            "[[case]]\nname = \"a\"\nrows.openvpn = '''\n{rows}\n'''\nexpected = '''\n{expected}\n'''\n"
+        );
+        Directory::new(query, &format!("{NOW}{places}{case}")).run(&["q.test.toml"])
+    };
+    let (code, stdout, stderr) = test(places);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let (code, _, stderr) = test("");
+    assert_eq!(code, 2);
+    assert!(stderr.starts_with("error: `geoip` has no database of places\n"), "{stderr}");
+    let (code, _, stderr) = test(&places.replace("192.0.2.8/32", "192.0.2.8/33"));
+    assert_eq!(code, 2);
+    assert!(
+        stderr.starts_with("error: `192.0.2.8/33` is not a network\n --> q.test.toml:7:11\n"),
+        "{stderr}"
+    );
+    let (code, _, stderr) = test(&places.replace("asn", "as_number"));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("unknown field `as_number`"), "{stderr}");
+}

@@ -26,7 +26,7 @@ fn unknown_keys_and_sections() {
         ),
         (
             "x = 1\n",
-            "1: the configuration has no key `x` | its keys are `connections`, `tables`, `settings`",
+            "1: the configuration has no key `x` | its keys are `connections`, `tables`, `settings`, `geoip`",
         ),
         ("\n[setings]\n", "2: the configuration has no key `setings` | did you mean `settings`?"),
         ("connections = 1\n", "1: `connections` must be a table"),
