@@ -3,6 +3,7 @@
 //! checked against its manifest when the connection opens. Resolves no secret, loads no plugin.
 
 mod geoip;
+mod isolation;
 mod local;
 mod read;
 mod secret;
@@ -17,6 +18,7 @@ use sessionql_plugin_abi::message::Rate;
 use crate::error::ConfigError;
 use crate::error::nearest;
 use crate::geo::PlaceSources;
+pub use isolation::IsolationConfig;
 pub use local::{DeclaredColumn, FileFormat, LocalTableConfig, TimeConfig};
 use read::Reader;
 pub use secret::{SecretRef, Secrets};
@@ -78,6 +80,8 @@ pub struct ConnectionConfig {
     pub proxy: Option<String>,
     /// Whether plain http is allowed to another machine.
     pub allow_http: bool,
+    /// Whether the plugin runs in a process of its own, and within which limits.
+    pub isolation: Option<IsolationConfig>,
     /// All other keys: the plugin's options.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -245,6 +249,7 @@ impl ConnectionConfig {
             insecure_tls: table.take_bool("insecure_tls")?.unwrap_or(false),
             proxy: table.take_text("proxy")?,
             allow_http: table.take_bool("allow_http")?.unwrap_or(false),
+            isolation: IsolationConfig::read(&what, table)?,
             ..Self::default()
         };
         for word in accept {
@@ -261,7 +266,7 @@ impl ConnectionConfig {
 }
 
 /// The keys of a connection that the host reads; a plugin's options have other names.
-pub const HOST_KEYS: [&str; 15] = [
+pub const HOST_KEYS: [&str; 18] = [
     "plugin",
     "base_url",
     "token_url",
@@ -276,6 +281,9 @@ pub const HOST_KEYS: [&str; 15] = [
     "insecure_tls",
     "proxy",
     "allow_http",
+    "isolation",
+    "memory_limit",
+    "time_limit",
     "user_case",
 ];
 
@@ -288,16 +296,21 @@ impl Settings {
         };
         let memory_limit_bytes = match table.take_text("memory_limit")? {
             None => default.memory_limit_bytes,
-            Some(size) => parse_size(&size).ok_or_else(|| {
-                table
-                    .error_at_key("memory_limit", format!("`memory_limit`: `{size}` is not a size"))
-                    .with_hint("write a number with KB, MB or GB, such as `512MB`")
-            })?,
+            Some(size) => read_size(table, "memory_limit", &size)?,
         };
         let cache_ttl = table.take_duration("cache_ttl")?.unwrap_or(default.cache_ttl);
         table.finish("`[settings]`", &["time_zone", "memory_limit", "cache_ttl"])?;
         Ok(Self { time_zone, memory_limit_bytes, cache_ttl })
     }
+}
+
+/// Returns the bytes that the value of a key means.
+fn read_size(table: &Reader<'_>, key: &str, size: &str) -> Result<usize, ConfigError> {
+    parse_size(size).ok_or_else(|| {
+        table
+            .error_at_key(key, format!("`{key}`: `{size}` is not a size"))
+            .with_hint("write a number with KB, MB or GB, such as `512MB`")
+    })
 }
 
 /// Returns the zone that the key `time_zone` of a table names.

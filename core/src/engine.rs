@@ -39,7 +39,7 @@ use crate::http::RequestBudget;
 use crate::last::LastResult;
 use crate::lookup::KeyLimits;
 use crate::parameters::{self, Moment, Parameters};
-use crate::plugin::PluginPath;
+use crate::plugin::{HostCommand, PluginPath};
 use crate::statement::StatementContext;
 pub use completing::Completer;
 pub use connections::Connections;
@@ -66,6 +66,8 @@ pub struct EngineOptions {
     /// Whether connections have the rows that [`crate::fixture`] gives them, and none else: no
     /// provider is asked then.
     pub reads_fixtures: bool,
+    /// What isolated plugins are run in; without it, a connection that asks for isolation is refused.
+    pub plugin_host: Option<HostCommand>,
 }
 
 impl Default for EngineOptions {
@@ -77,6 +79,7 @@ impl Default for EngineOptions {
             keys: KeyLimits::default(),
             threads: None,
             reads_fixtures: false,
+            plugin_host: None,
         }
     }
 }
@@ -330,9 +333,15 @@ impl Engine {
                 }
             }
         };
-        let outcome = match AbortOnDrop(self.runtime()?.spawn(on_big_stack)).await {
+        let prepared = AbortOnDrop(self.runtime()?.spawn(on_big_stack));
+        let outcome = tokio::select! {
+            biased;
+            outcome = prepared => outcome,
+            () = planned.plugin_hangs(timeout.unwrap_or_default()) => Err(Error::Cancelled),
+        };
+        let outcome = match outcome {
             Err(Error::Cancelled) if planned.is_over() => {
-                Err(Error::Timeout { after: timeout.unwrap_or_default() })
+                Err(planned.timed_out(timeout.unwrap_or_default()))
             }
             outcome => outcome,
         };
@@ -359,6 +368,7 @@ impl Engine {
         // Instants of the language have microseconds.
         let now = options.now.unwrap_or(clock).trunc_subsecs(6);
         let mut context = StatementContext::new(now, clock, self.runtime()?.handle().clone());
+        context.underway = self.shared.connections.underway().clone();
         context.pushes_filters = self.settings().pushdown;
         context.last = self.last();
         let cache_ttl = self.settings().cache_ttl.filter(|_| context.pushes_filters);

@@ -11,6 +11,7 @@ use sessionql_plugin_abi::{Reason, WireError};
 
 use crate::lower::LowerError;
 use crate::parameters::Problem;
+use crate::plugin::SilentPlugin;
 
 /// The error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +99,12 @@ pub enum Error {
         message: String,
     },
     /// The deadline passed.
-    #[error("timed out after {}", crate::duration::human(*after))]
+    #[error("timed out after {}{}", crate::duration::human(*after), silent.as_ref().map_or(String::new(), |silent| format!(": {silent}")))]
     Timeout {
         /// The time that was allowed.
         after: Duration,
+        /// The plugin that was waited for, if it was one.
+        silent: Option<SilentPlugin>,
     },
     /// The user interrupted the statement.
     #[error("interrupted")]
@@ -237,6 +240,7 @@ impl Error {
             Self::Memory { .. } => {
                 Some("raise `memory_limit` in `[settings]`, or narrow the query".to_owned())
             }
+            Self::Timeout { silent: Some(_), .. } => Some(SilentPlugin::HINT.to_owned()),
             Self::Timeout { .. } => Some("narrow the query, or raise `--timeout`".to_owned()),
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use datafusion::common::DataFusionError;
@@ -15,6 +16,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::http::RequestBudget;
 use crate::last::LastResult;
+use crate::plugin::{SilentPlugin, Underway};
 
 /// A statement while it is planned and run.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct StatementContext {
     pub cache: Option<CacheUse>,
     /// The result that the table `_` means.
     pub last: Option<Arc<LastResult>>,
+    /// The calls of plugins that are under way, also those of other statements.
+    pub underway: Underway,
     /// The engine's runtime.
     pub runtime: Handle,
     /// What went wrong while planning a scan; planning itself can only say that something did.
@@ -51,6 +55,7 @@ pub(crate) struct StatementContext {
     /// Whether sessions that end before they start are counted: whether the statement asks which
     /// sessions share an instant.
     pub counts_reversed: AtomicBool,
+    begun: Instant,
     n_scans: AtomicUsize,
 }
 
@@ -81,11 +86,13 @@ impl StatementContext {
             budget: None,
             cache: None,
             last: None,
+            underway: Underway::default(),
             runtime,
             planning_failure: Mutex::new(None),
             is_only_explained: false,
             unread: Mutex::default(),
             counts_reversed: AtomicBool::new(false),
+            begun: Instant::now(),
             n_scans: AtomicUsize::new(0),
         }
     }
@@ -104,6 +111,34 @@ impl StatementContext {
     pub(crate) fn is_over(&self) -> bool {
         self.cancel.is_cancelled()
             || self.deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline)
+    }
+
+    /// Returns the error of a statement that took longer than `after`: if a plugin was silent for
+    /// half of that time, it names it.
+    pub(crate) fn timed_out(&self, after: Duration) -> Error {
+        Error::Timeout { after, silent: self.silent_plugin(after / 2) }
+    }
+
+    /// Returns a plugin that this statement waits for and that has been silent for so long.
+    pub(crate) fn silent_plugin(&self, for_at_least: Duration) -> Option<SilentPlugin> {
+        self.underway.silent(self.begun, for_at_least)
+    }
+
+    /// Waits until the deadline; for ever if there is none.
+    pub(crate) async fn until_deadline(&self) {
+        match self.deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until the deadline has passed, `after` so long, and a plugin is what is waited for. It
+    /// may never return, unlike planning itself.
+    pub(crate) async fn plugin_hangs(&self, after: Duration) {
+        self.until_deadline().await;
+        while self.silent_plugin(after / 2).is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Returns a number for a scan that no other scan of the statement has.

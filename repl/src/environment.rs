@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
+use sessionql_core::plugin::HostCommand;
 
 /// The width of text that goes to no terminal.
 const DEFAULT_WIDTH: usize = 80;
@@ -58,6 +59,15 @@ pub(crate) fn plugin_directories() -> Vec<PathBuf> {
         directories.push(PathBuf::from("/usr/lib/sessionql"));
     }
     directories
+}
+
+/// The word that makes this program run a plugin for another process of it.
+pub(crate) const PLUGIN_HOST: &str = "plugin-host";
+
+/// Returns what isolated plugins are run in: this program.
+pub(crate) fn plugin_host() -> Option<HostCommand> {
+    let program = std::env::current_exe().ok()?;
+    Some(HostCommand { program, arguments: vec![PLUGIN_HOST.into()] })
 }
 
 /// Returns the directories in which the source of this program may lie: the working directory, that

@@ -61,6 +61,11 @@ use usage::Refusal;
 /// Returns the exit code; everything has been printed.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let reporter = Reporter::new();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    #[cfg(unix)]
+    if is_plugin_host(&arguments) {
+        return plugin::host::run(reporter).into();
+    }
     let exit = match cli::parse(arguments) {
         Ok(Invocation::Run(arguments)) => start(&arguments, reporter).unwrap_or_else(|failure| {
             failure.reports().iter().for_each(|report| reporter.show(report));
@@ -81,6 +86,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Tells whether these arguments, the first of which is the program's name, make the program run a
+/// plugin for another process of it. A program that starts [`main()`] with arguments of its own hands
+/// such ones on as they are.
+pub fn is_plugin_host(arguments: &[OsString]) -> bool {
+    matches!(arguments, [_, word] if word == environment::PLUGIN_HOST)
 }
 
 /// Why the program did not come to its statements.
@@ -267,6 +279,7 @@ fn engine_options(arguments: &Arguments) -> EngineOptions {
         plugin_path: PluginPath { directories },
         secrets: Secrets::new(environment::variable),
         clock: Arc::new(Utc::now),
+        plugin_host: environment::plugin_host(),
         ..EngineOptions::default()
     }
 }

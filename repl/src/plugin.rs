@@ -3,6 +3,8 @@
 //! requested.
 
 mod docs;
+#[cfg(unix)]
+pub(crate) mod host;
 mod list;
 mod new;
 

@@ -13,6 +13,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use sessionql_core::completeness::{Completeness, Off};
 use sessionql_core::last::Keeper;
+use sessionql_core::plugin::SilentPlugin;
 use sessionql_core::{Engine, Error, ExecuteOptions, Outcome, Parameters};
 use sessionql_grammar::ast::{Statement, StatementKind};
 use tokio::runtime::Runtime;
@@ -399,6 +400,10 @@ impl Runner {
                 }
             };
             line.clear();
+            if let (Err(Trouble::Stopped(_)), Some(silent)) = (&next, outcome.silent_plugin()) {
+                let report = Report::new(Kind::Warning, silent.to_string());
+                self.reporter.show(&report.with_hint(Some(SilentPlugin::HINT.to_owned())));
+            }
             return next;
         }
     }

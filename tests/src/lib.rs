@@ -8,6 +8,7 @@ pub mod ekran;
 pub mod formal;
 pub mod model;
 pub mod oam;
+pub mod pages;
 pub mod program;
 pub mod provider;
 pub mod terminal;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sessionql_core::completeness::Completeness;
 use sessionql_core::config::{Config, Secrets};
-use sessionql_core::plugin::PluginPath;
+use sessionql_core::plugin::{HostCommand, PluginPath};
 use sessionql_core::{Engine, EngineOptions, Error, ExecuteOptions, Explanation};
 use sessionql_sandbox::openvpn::{Emulator, Options, SessionRecord};
 use sessionql_sandbox::{Clock, openvpn_toml};
@@ -145,9 +146,15 @@ pub fn engine_with_plugins(config: &str, clock: &Clock, plugins: &Path) -> Engin
         plugin_path: PluginPath { directories: vec![plugins.to_owned()] },
         secrets: Secrets::default(),
         clock: Arc::new(move || clock.now()),
+        plugin_host: Some(plugin_host()),
         ..EngineOptions::default()
     };
     Engine::new(config, options).expect("an engine starts")
+}
+
+/// Returns what isolated plugins are run in: the binary of the program.
+fn plugin_host() -> HostCommand {
+    HostCommand { program: program_path(), arguments: vec!["plugin-host".into()] }
 }
 
 /// Runs one statement to its end.
@@ -220,11 +227,15 @@ pub fn plugin_directory() -> PathBuf {
 /// # Panics
 /// If it is not there.
 pub fn program() -> PathBuf {
-    let directory = plugin_directory();
-    let directory = directory.parent().expect("tests run in `deps`");
-    let program = directory.join(format!("sessionql{}", std::env::consts::EXE_SUFFIX));
+    let program = program_path();
     assert!(program.exists(), "{} is not built: run the tests of the workspace", program.display());
     program
+}
+
+fn program_path() -> PathBuf {
+    let directory = plugin_directory();
+    let directory = directory.parent().expect("tests run in `deps`");
+    directory.join(format!("sessionql{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Returns an instant.

@@ -77,6 +77,41 @@ fn names_the_line_and_the_key() {
 }
 
 #[test]
+fn isolation_has_limits() {
+    let read = |keys: &str| {
+        let config = Config::parse(&format!("[connections.a]\nplugin = \"x\"\n{keys}")).unwrap();
+        config.connections["a"].isolation
+    };
+    assert_eq!(read(""), None);
+    assert_eq!(read("isolation = \"process\""), Some(IsolationConfig::default()));
+    assert_eq!(
+        read("isolation = \"process\"\nmemory_limit = \"64MiB\"\ntime_limit = \"5s\""),
+        Some(IsolationConfig { memory_limit_bytes: 64 << 20, time_limit: Duration::from_secs(5) })
+    );
+    let error = |keys: &str| error(&format!("[connections.a]\nplugin = \"x\"\n{keys}\n"));
+    assert_eq!(
+        error("isolation = \"thread\""),
+        "3: connection `a`: `isolation` is `thread`, which is not known (write `isolation = \"process\"`, or leave it out)"
+    );
+    assert_eq!(
+        error("time_limit = \"5s\""),
+        "3: connection `a`: `time_limit` needs `isolation` (write `isolation = \"process\"` beside it)"
+    );
+    assert_eq!(
+        error("isolation = \"process\"\nmemory_limit = \"1MB\""),
+        "4: connection `a`: `memory_limit` must be at least 32MiB"
+    );
+    assert_eq!(
+        error("isolation = \"process\"\nmemory_limit = \"much\""),
+        "4: `memory_limit`: `much` is not a size (write a number with KB, MB or GB, such as `512MB`)"
+    );
+    assert_eq!(
+        error("isolation = \"process\"\ntime_limit = \"0s\""),
+        "4: `time_limit` must be above 0"
+    );
+}
+
+#[test]
 fn secrets_come_from_where_the_reference_says() {
     use secrecy::ExposeSecret as _;
     let dir = tempfile::tempdir().unwrap();

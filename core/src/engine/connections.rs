@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sessionql_plugin_abi::message::History;
 
 use super::EngineOptions;
-use crate::config::{Config, ConnectionConfig, LocalTableConfig, Secrets};
+use crate::config::{Config, ConnectionConfig, IsolationConfig, LocalTableConfig, Secrets};
 use crate::connection::Connection;
 use crate::error::{ConfigError, Error};
 use crate::fixture::Fixture;
-use crate::plugin::{ManagedPlugin, PluginPath};
+use crate::plugin::{HostCommand, Isolation, ManagedPlugin, PluginPath, Underway};
 
 /// The connections.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Connections {
     plugin_path: PluginPath,
     secrets: Secrets,
     reads_fixtures: bool,
+    plugin_host: Option<HostCommand>,
+    underway: Underway,
     open: Mutex<Open>,
 }
 
@@ -32,7 +34,9 @@ impl Connections {
     pub(super) fn new(config: Config, options: &EngineOptions) -> Self {
         let (plugin_path, secrets) = (options.plugin_path.clone(), options.secrets.clone());
         let reads_fixtures = options.reads_fixtures;
-        Self { config, plugin_path, secrets, reads_fixtures, open: Mutex::default() }
+        let plugin_host = options.plugin_host.clone();
+        let (underway, open) = (Underway::default(), Mutex::default());
+        Self { config, plugin_path, secrets, reads_fixtures, plugin_host, underway, open }
     }
 
     /// Returns the names of all connections, sorted.
@@ -98,7 +102,10 @@ impl Connections {
         if let Some(connection) = open.connections.get(name) {
             return Ok(Some(Arc::clone(connection)));
         }
-        let plugin = self.load(&mut open, &config.plugin)?;
+        let plugin = match config.isolation {
+            None => self.load(&mut open, &config.plugin)?,
+            Some(isolation) => self.load_apart(config, isolation)?,
+        };
         let allows_inline_secrets = self.config.file.is_none() || self.config.is_private;
         let fixture = self.reads_fixtures.then(Fixture::default);
         let secrets = &self.secrets;
@@ -109,12 +116,22 @@ impl Connections {
         Ok(Some(connection))
     }
 
-    /// Returns a plugin, loaded if it was not.
+    /// Returns a plugin, loaded if it was not. One that connections use in isolation alone is not
+    /// loaded into this process, but as it is for the first of them.
     ///
     /// # Errors
     /// [`Error::Plugin`] if it is not found or refused.
     pub fn plugin(&self, name: &str) -> Result<Arc<ManagedPlugin>, Error> {
-        self.load(&mut self.lock(), name)
+        let users: Vec<_> = self.configs().filter(|config| config.plugin == name).collect();
+        let is_apart = users.iter().all(|config| config.isolation.is_some());
+        let mut open = self.lock();
+        if let (true, Some(first)) = (is_apart, users.first()) {
+            if let Some(connection) = open.connections.get(&first.name) {
+                return Ok(Arc::clone(connection.managed.plugin()));
+            }
+            return self.load_apart(first, first.isolation.unwrap_or_default());
+        }
+        self.load(&mut open, name)
     }
 
     fn load(&self, open: &mut Open, name: &str) -> Result<Arc<ManagedPlugin>, Error> {
@@ -122,9 +139,36 @@ impl Connections {
             return Ok(Arc::clone(plugin));
         }
         let file = self.plugin_path.find(name)?;
-        let plugin = ManagedPlugin::load(name, &file)?;
+        let plugin = ManagedPlugin::load(name, &file, &self.underway)?;
         open.plugins.insert(name.to_owned(), Arc::clone(&plugin));
         Ok(plugin)
+    }
+
+    /// Loads the plugin of a connection in a child of its own.
+    fn load_apart(
+        &self,
+        config: &ConnectionConfig,
+        isolation: IsolationConfig,
+    ) -> Result<Arc<ManagedPlugin>, Error> {
+        let Some(host) = self.plugin_host.clone() else {
+            let name = &config.name;
+            let message = format!("connection `{name}`: this program cannot isolate plugins");
+            let error = ConfigError::new(message).with_hint("take `isolation` out of it");
+            let line = config.lines.get("isolation").copied();
+            return Err(self.with_file(Error::Config(ConfigError { line, ..error })));
+        };
+        let isolation = Isolation {
+            host,
+            memory_limit_bytes: isolation.memory_limit_bytes as u64,
+            time_limit: isolation.time_limit,
+        };
+        let file = self.plugin_path.find(&config.plugin)?;
+        ManagedPlugin::load_apart(&config.plugin, &file, isolation, &self.underway)
+    }
+
+    /// Returns the calls of plugins that are under way.
+    pub(super) fn underway(&self) -> &Underway {
+        &self.underway
     }
 
     /// Names the configuration's file in an error about it.

@@ -25,7 +25,11 @@ use super::words::sentence;
 use crate::completeness::{Completeness, Progress};
 use crate::error::Error;
 use crate::explain::{Estimate, Explanation, ScanCost, estimate, scan_costs};
+use crate::plugin::SilentPlugin;
 use crate::statement::StatementContext;
+
+/// How long a plugin that computes is waited for before it is told of.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// Something about a query that is probably not what its author meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,6 +205,11 @@ impl Outcome {
         Some(explained.explanation(context.map(|context| &context.ledger), self.completeness()))
     }
 
+    /// Returns a plugin that does not come back to the statement, if there is one.
+    pub fn silent_plugin(&self) -> Option<SilentPlugin> {
+        self.context.as_ref()?.silent_plugin(SILENCE)
+    }
+
     /// Returns how far the scans have come.
     pub fn progress(&self) -> Progress {
         self.context.as_ref().map(|context| context.ledger.progress()).unwrap_or_default()
@@ -263,18 +272,13 @@ impl Planned {
             }
         };
         loop {
-            let deadline = async {
-                match running.deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let deadline = running.until_deadline();
             let next = tokio::select! {
                 biased;
                 () = running.cancel.cancelled() => return,
                 () = deadline => {
                     running.cancel.cancel();
-                    Some(Err(Error::Timeout { after: timeout.unwrap_or_default() }))
+                    Some(Err(running.timed_out(timeout.unwrap_or_default())))
                 }
                 next = stream.next() => next.map(|rows| rows.map_err(failure)),
             };

@@ -1,205 +1,137 @@
-//! Runs one call of a plugin: builds the host table, answers the callbacks, takes the reply.
-//! A callback never unwinds into the plugin; a plugin that answers out of turn is told so.
+//! Calls the functions of a library in this process: builds the host table, and turns the plugin's
+//! callbacks into those of an [`Exchange`]. A callback never unwinds into the plugin; a plugin that
+//! answers out of turn is told so.
 
 #![expect(unsafe_code, reason = "the plugin handle is one of the four places")]
 
-use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
 
-use arrow::array::RecordBatch;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use bytes::Bytes;
-use sessionql_plugin_abi::ffi::{self, FFI_Host, FFI_Response};
-use sessionql_plugin_abi::message::{HttpRequest, ResponseHead};
-use sessionql_plugin_abi::{ABI_VERSION, ErrorDocument, Reason, WireError};
+use sessionql_plugin_abi::ffi::{self, FFI_Host, FFI_Plugin, FFI_Response};
+use sessionql_plugin_abi::{ABI_VERSION, Reason, WireError};
 
-/// What a scan's consumer says to the next rows.
+use super::exchange::{Exchange, broken};
+use super::import;
+
+/// The functions of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// More, please.
-    GoOn,
-    /// Enough.
-    Stop,
-    /// The statement was cancelled.
-    Cancelled,
+pub(super) enum Function {
+    Describe,
+    Connect,
+    Plan,
+    Scan,
+    Disconnect,
 }
 
-/// What the host does for one call.
-pub trait Callbacks {
-    /// Sends a request. Returns its head and a source of its body.
-    ///
-    /// # Errors
-    /// What the plugin should be told.
-    fn http(&mut self, request: &HttpRequest) -> Result<(ResponseHead, BodySource), WireError>;
+impl Function {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Describe, Self::Connect, Self::Plan, Self::Scan, Self::Disconnect];
 
-    /// Takes rows.
-    ///
-    /// # Errors
-    /// What is wrong with them; the plugin's call fails with it.
-    fn emit(&mut self, schema: FFI_ArrowSchema, array: FFI_ArrowArray) -> Result<Flow, WireError>;
-
-    /// Takes a line for the log.
-    fn log(&mut self, level: i32, line: &str) -> Flow;
-}
-
-/// Yields a body's pieces; `None` at its end.
-pub type BodySource = Box<dyn FnMut() -> std::io::Result<Option<Bytes>>>;
-
-/// The services of a call that may not do I/O.
-pub(super) struct NoServices;
-
-impl Callbacks for NoServices {
-    fn http(&mut self, _request: &HttpRequest) -> Result<(ResponseHead, BodySource), WireError> {
-        Err(WireError::new(Reason::PluginError, "only a scan may send requests"))
-    }
-
-    fn emit(&mut self, _: FFI_ArrowSchema, _: FFI_ArrowArray) -> Result<Flow, WireError> {
-        Err(WireError::new(Reason::PluginError, "only a scan may emit rows"))
-    }
-
-    fn log(&mut self, level: i32, line: &str) -> Flow {
-        log_line(level, line);
-        Flow::GoOn
-    }
-}
-
-/// Writes a plugin's line to the log.
-pub(crate) fn log_line(level: i32, line: &str) {
-    const ERROR: i32 = ffi::Level::Error as i32;
-    const WARN: i32 = ffi::Level::Warn as i32;
-    const INFO: i32 = ffi::Level::Info as i32;
-    let line = crate::display::escape_controls(line);
-    match level {
-        ERROR => tracing::error!(target: "plugin", "{line}"),
-        WARN => tracing::warn!(target: "plugin", "{line}"),
-        INFO => tracing::info!(target: "plugin", "{line}"),
-        _ => tracing::debug!(target: "plugin", "{line}"),
-    };
-}
-
-/// What a call ended with.
-#[derive(Debug)]
-pub(super) struct Reply {
-    /// The document, if one was given. Of a call that was stopped, only if it ended well.
-    pub(super) document: Option<Vec<u8>>,
-    /// Whether the plugin was told to stop, or that the statement was cancelled.
-    pub(super) was_stopped: bool,
-}
-
-/// The state behind `ctx`.
-struct Call<'a> {
-    callbacks: &'a mut dyn Callbacks,
-    document: Option<Vec<u8>>,
-    n_replies: usize,
-    was_stopped: bool,
-    /// The first thing that the host itself refused in this call; it decides the call's outcome.
-    refused: Option<WireError>,
-    bodies: HashMap<u64, BodySource>,
-    n_bodies: u64,
-    /// What the last callback handed out; valid until the next one.
-    lent: Bytes,
-}
-
-/// Calls a plugin's function with a host table whose callbacks are `callbacks`.
-///
-/// # Errors
-/// What the plugin's error document or a refused callback says, or what was wrong with its answer.
-pub(super) fn run(
-    callbacks: &mut dyn Callbacks,
-    function: impl FnOnce(*const FFI_Host) -> i32,
-) -> Result<Reply, WireError> {
-    let mut call = Call {
-        callbacks,
-        document: None,
-        n_replies: 0,
-        was_stopped: false,
-        refused: None,
-        bodies: HashMap::new(),
-        n_bodies: 0,
-        lent: Bytes::new(),
-    };
-    let host = FFI_Host {
-        abi_version: ABI_VERSION,
-        struct_size: u32::try_from(size_of::<FFI_Host>()).expect("the table is small"),
-        ctx: (&raw mut call).cast::<c_void>(),
-        reply: Some(reply),
-        http: Some(http),
-        read: Some(read),
-        emit: Some(emit),
-        log: Some(log),
-    };
-    let code = function(&raw const host);
-    if let Some(error) = call.refused {
-        return Err(error);
-    }
-    if call.n_replies > 1 {
-        return Err(broken(format!("the plugin replied {} times to one call", call.n_replies)));
-    }
-    let reply = Reply { document: call.document, was_stopped: call.was_stopped };
-    match code {
-        ffi::OK => Ok(reply),
-        ffi::CANCELLED if !reply.was_stopped => {
-            Err(broken("the plugin ended a call that nobody cancelled".to_owned()))
+    /// Returns its name in the header.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Describe => "describe",
+            Self::Connect => "connect",
+            Self::Plan => "plan",
+            Self::Scan => "scan",
+            Self::Disconnect => "disconnect",
         }
-        _ if reply.was_stopped => Ok(Reply { document: None, ..reply }),
-        ffi::ERROR => Err(read_error(&reply)),
-        other => Err(broken(format!("the plugin returned the unknown code {other}"))),
     }
 }
 
-/// Reads the document of a reply.
-///
-/// # Errors
-/// `plugin_error` if there is none or it is not what the call replies with.
-pub(super) fn document<T: serde::de::DeserializeOwned>(
-    function: &str,
-    reply: &Reply,
-) -> Result<T, WireError> {
-    let Some(bytes) = &reply.document else {
-        return Err(broken(format!("`{function}` gave no reply")));
-    };
-    serde_json::from_slice(bytes)
-        .map_err(|error| broken(format!("the reply of `{function}` cannot be read: {error}")))
+/// A plugin's own pointer to one of its connections; null before `connect` has set it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RawConnection(*mut c_void);
+
+// SAFETY: the header asks that a connection may be used from any thread, concurrently.
+unsafe impl Send for RawConnection {}
+// SAFETY: as above.
+unsafe impl Sync for RawConnection {}
+
+impl RawConnection {
+    /// Returns the pointer of a connection that is not open.
+    pub(super) fn none() -> Self {
+        Self(null_mut())
+    }
 }
 
-fn read_error(reply: &Reply) -> WireError {
-    let document: Result<ErrorDocument, WireError> = document("the failed call", reply);
-    match document {
-        Err(error) => error,
-        Ok(document) => {
-            let mut errors = document.errors.into_iter();
-            let Some(mut first) = errors.next() else {
-                return broken("the plugin failed without saying why".to_owned());
-            };
-            for error in errors {
-                first.message = format!("{}; {}", first.message, error.message);
-                first.panicked |= error.panicked;
+/// The functions of a library in this process: a table that was checked, and lives for ever.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table(&'static FFI_Plugin);
+
+impl Table {
+    /// Returns the functions of a table; `None` if its size does not cover them all, or one that
+    /// must be there is not.
+    pub(super) fn new(table: &'static FFI_Plugin) -> Option<Self> {
+        let FFI_Plugin { describe, connect, plan, scan, .. } = table;
+        let is_whole = describe.is_some() && connect.is_some() && plan.is_some() && scan.is_some();
+        is_whole.then_some(Self(table))
+    }
+
+    /// Calls a function, and returns its code. `connection` is written by `connect` and read by what
+    /// comes after it. Blocks until the function returns.
+    ///
+    /// # Errors
+    /// `plugin_error` if it has no such function.
+    pub(super) fn call(
+        self,
+        function: Function,
+        connection: &mut RawConnection,
+        document: &[u8],
+        exchange: &mut Exchange<'_>,
+    ) -> Result<i32, WireError> {
+        let host = FFI_Host {
+            abi_version: ABI_VERSION,
+            struct_size: u32::try_from(size_of::<FFI_Host>()).expect("the table is small"),
+            ctx: (&raw mut *exchange).cast::<c_void>(),
+            reply: Some(reply),
+            http: Some(http),
+            read: Some(read),
+            emit: Some(emit),
+            log: Some(log),
+        };
+        let (host, bytes, len) = (&raw const host, document.as_ptr(), document.len());
+        let table = self.0;
+        let code = match function {
+            // SAFETY: `host` is valid for the call, as the header asks.
+            Function::Describe => table.describe.map(|describe| unsafe { describe(host) }),
+            Function::Connect => table.connect.map(|connect| {
+                // SAFETY: all pointers are valid for the call, as the header asks.
+                unsafe { connect(host, bytes, len, &raw mut connection.0) }
+            }),
+            Function::Plan => table.plan.map(|plan| {
+                // SAFETY: the pointer is what `connect` gave, and all are valid for the call.
+                unsafe { plan(connection.0, host, bytes, len) }
+            }),
+            Function::Scan => table.scan.map(|scan| {
+                // SAFETY: the pointer is what `connect` gave, and all are valid for the call.
+                unsafe { scan(connection.0, host, bytes, len) }
+            }),
+            Function::Disconnect => {
+                if let Some(disconnect) = table.disconnect {
+                    // SAFETY: no other call runs on a connection that is being closed.
+                    unsafe { disconnect(connection.0, host) };
+                }
+                Some(ffi::OK)
             }
-            first.message = crate::display::escape_controls(&first.message);
-            first
-        }
+        };
+        let missing = || WireError::new(Reason::PluginError, "the plugin lacks a function");
+        code.ok_or_else(missing)
     }
-}
-
-fn broken(message: String) -> WireError {
-    WireError::new(Reason::PluginError, message)
 }
 
 /// Runs a callback's body; a panic becomes a refusal.
-fn guarded(ctx: *mut c_void, body: impl FnOnce(&mut Call<'_>) -> i32) -> i32 {
-    // SAFETY: `ctx` is the pointer to the `Call` that `run` keeps alive for this call, and the
-    // header allows callbacks only on that thread, so nothing else refers to it.
-    let Some(call) = (unsafe { ctx.cast::<Call<'_>>().as_mut() }) else { return ffi::ERROR };
-    match catch_unwind(AssertUnwindSafe(|| body(call))) {
-        Ok(code) => code,
-        Err(_) => {
-            let error =
-                WireError::new(Reason::Other, "internal error: a callback of the host failed");
-            call.refused.get_or_insert(error);
-            ffi::ERROR
-        }
-    }
+fn guarded(ctx: *mut c_void, body: impl FnOnce(&mut Exchange<'_>) -> i32) -> i32 {
+    // SAFETY: `ctx` is the pointer to the exchange that `call` borrows for this call, and the header
+    // allows callbacks only on that thread, so nothing else refers to it.
+    let Some(exchange) = (unsafe { ctx.cast::<Exchange<'_>>().as_mut() }) else {
+        return ffi::ERROR;
+    };
+    exchange.guarded(body)
 }
 
 /// Returns the bytes that a plugin passed.
@@ -212,9 +144,8 @@ fn bytes_of<'a>(bytes: *const u8, len: usize) -> &'a [u8] {
 }
 
 unsafe extern "C" fn reply(ctx: *mut c_void, bytes: *const u8, len: usize) {
-    guarded(ctx, |call| {
-        call.n_replies += 1;
-        call.document = Some(bytes_of(bytes, len).to_vec());
+    guarded(ctx, |exchange| {
+        exchange.reply(bytes_of(bytes, len).to_vec());
         ffi::OK
     });
 }
@@ -225,32 +156,16 @@ unsafe extern "C" fn http(
     len: usize,
     response: *mut FFI_Response,
 ) -> i32 {
-    guarded(ctx, |call| {
-        let request: Result<HttpRequest, _> = serde_json::from_slice(bytes_of(request, len));
-        let answer = match request {
-            Ok(request) => call.callbacks.http(&request),
-            Err(error) => Err(broken(format!("the plugin's request cannot be read: {error}"))),
-        };
-        let (code, head, body) = match answer {
-            Ok((head, source)) => {
-                call.n_bodies += 1;
-                call.bodies.insert(call.n_bodies, source);
-                (ffi::OK, serde_json::to_vec(&head), call.n_bodies)
-            }
-            Err(error) => {
-                let is_cancelled = error.code == Reason::Cancelled;
-                call.was_stopped |= is_cancelled;
-                let code = if is_cancelled { ffi::CANCELLED } else { ffi::ERROR };
-                (code, serde_json::to_vec(&ErrorDocument::from(error)), 0)
-            }
-        };
-        call.lent = head.unwrap_or_default().into();
-        let answer = FFI_Response { head: call.lent.as_ptr(), head_len: call.lent.len(), body };
+    guarded(ctx, |exchange| {
+        let answered = exchange.http(bytes_of(request, len));
+        let head = exchange.lend(answered.head.into());
+        let answer =
+            FFI_Response { head: head.as_ptr(), head_len: head.len(), body: answered.body };
         if !response.is_null() {
             // SAFETY: the header asks for a writable response during the callback.
             unsafe { response.write(answer) };
         }
-        code
+        answered.code
     })
 }
 
@@ -260,78 +175,44 @@ unsafe extern "C" fn read(
     bytes: *mut *const u8,
     len: *mut usize,
 ) -> i32 {
-    guarded(ctx, |call| {
-        let piece = match call.bodies.get_mut(&body) {
-            None => Ok(None),
-            Some(source) => source(),
-        };
-        let code = match piece {
-            Ok(Some(piece)) => {
-                call.lent = piece;
-                ffi::OK
-            }
-            Ok(None) => {
-                call.bodies.remove(&body);
-                call.lent = Bytes::new();
-                ffi::OK
-            }
-            Err(error) => {
-                let message = format!("a body that was put aside cannot be read: {error}");
-                call.refused.get_or_insert(WireError::new(Reason::Other, message));
-                call.lent = Bytes::new();
-                ffi::ERROR
-            }
-        };
+    guarded(ctx, |exchange| {
+        let piece = exchange.read(body);
+        let code = if piece.is_some() { ffi::OK } else { ffi::ERROR };
+        let lent = exchange.lend(piece.unwrap_or_else(Bytes::new));
         if !bytes.is_null() {
             // SAFETY: the header asks for a writable pointer during the callback.
-            unsafe { bytes.write(call.lent.as_ptr()) };
+            unsafe { bytes.write(lent.as_ptr()) };
         }
         if !len.is_null() {
             // SAFETY: as above.
-            unsafe { len.write(call.lent.len()) };
+            unsafe { len.write(lent.len()) };
         }
         code
     })
 }
 
 unsafe extern "C" fn emit(ctx: *mut c_void, schema: *mut c_void, array: *mut c_void) -> i32 {
-    guarded(ctx, |call| {
+    guarded(ctx, |exchange| {
         if schema.is_null() || array.is_null() {
-            call.refused.get_or_insert(broken("the plugin emitted no batch".to_owned()));
+            exchange.refuse(broken("the plugin emitted no batch".to_owned()));
             return ffi::ERROR;
         }
         // SAFETY: the header asks for a valid ArrowSchema, which is moved out and marked released.
         let schema = unsafe { FFI_ArrowSchema::from_raw(schema.cast()) };
         // SAFETY: the header asks for a valid ArrowArray, which is moved out and marked released.
         let array = unsafe { FFI_ArrowArray::from_raw(array.cast()) };
-        match call.callbacks.emit(schema, array) {
-            Ok(Flow::GoOn) => ffi::GO_ON,
-            Ok(Flow::Stop) => {
-                call.was_stopped = true;
-                ffi::STOP
-            }
-            Ok(Flow::Cancelled) => {
-                call.was_stopped = true;
-                ffi::CANCELLED
-            }
-            Err(error) => {
-                call.refused.get_or_insert(error);
-                ffi::ERROR
-            }
-        }
+        let rows = match exchange.schema() {
+            Some(expected) => import::import(&schema, array, &expected),
+            None => Err(broken("only a scan may emit rows".to_owned())),
+        };
+        exchange.emit(rows)
     })
 }
 
 unsafe extern "C" fn log(ctx: *mut c_void, level: i32, bytes: *const u8, len: usize) -> i32 {
-    guarded(ctx, |call| {
+    guarded(ctx, |exchange| {
         let line = String::from_utf8_lossy(bytes_of(bytes, len));
-        match call.callbacks.log(level, &line) {
-            Flow::GoOn => ffi::OK,
-            Flow::Stop | Flow::Cancelled => {
-                call.was_stopped = true;
-                ffi::CANCELLED
-            }
-        }
+        exchange.log(level, &line)
     })
 }
 
@@ -354,6 +235,3 @@ pub(super) fn import_struct(
         Err(_) => Err("it does not follow the Arrow C data interface".to_owned()),
     }
 }
-
-/// Rows after the wall, with the schema that was asked for.
-pub(super) type Imported = Result<RecordBatch, WireError>;

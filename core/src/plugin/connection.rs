@@ -1,18 +1,19 @@
 //! One opened connection of a plugin: `plan` and `scan` with typed documents.
 
-#![expect(unsafe_code, reason = "the plugin handle is one of the four places")]
-
-use std::ptr::null_mut;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
-use arrow::datatypes::SchemaRef;
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use sessionql_plugin_abi::message::{Connected, Plan, Report, Request, ScanRequest};
 use sessionql_plugin_abi::{Reason, WireError};
 
-use super::call::{self, Callbacks, Imported, NoServices};
-use super::load::{ManagedPlugin, RawConnection};
-use super::{import, manifest};
+use super::call::{Function, RawConnection};
+use super::exchange::{self, Callbacks, NoServices};
+use super::load::ManagedPlugin;
+use super::manifest;
+
+/// How long closing a connection may take before it is left to itself.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A connection that a plugin opened. Closed when dropped.
 #[derive(Debug)]
@@ -39,17 +40,16 @@ impl ManagedConnection {
         plugin: Arc<ManagedPlugin>,
         options: &serde_json::Value,
     ) -> Result<(Self, Connected), WireError> {
-        let connect = plugin.table()?.connect.ok_or_else(missing)?;
-        let options = options.to_string();
-        let mut raw = null_mut();
-        let reply = call::run(&mut NoServices, |host| {
-            // SAFETY: all pointers are valid for the call, as the header asks.
-            unsafe { connect(host, options.as_ptr(), options.len(), &raw mut raw) }
-        });
-        let reply = plugin.note_panic(reply)?;
+        let secrets = plugin.manifest.options.iter().filter(|option| option.secret);
+        let secrets = secrets.filter_map(|option| options.get(&option.name)?.as_str());
+        plugin.keep_secret(secrets.filter(|text| !text.is_empty()).map(str::to_owned).collect());
+        let mut raw = RawConnection::none();
+        let document = options.to_string();
+        let reply =
+            plugin.call(Function::Connect, &mut raw, document.as_bytes(), &mut NoServices)?;
         // From here on the plugin's connection is closed whatever comes.
-        let connection = Self { plugin, raw: RawConnection(raw) };
-        let mut connected: Connected = call::document("connect", &reply)?;
+        let connection = Self { plugin, raw };
+        let mut connected: Connected = exchange::document("connect", &reply)?;
         if let Some(tables) = connected.tables.take() {
             connected.tables = Some(manifest::check_tables(tables)?);
         }
@@ -66,14 +66,10 @@ impl ManagedConnection {
     /// # Errors
     /// What the plugin says, or that it broke the contract.
     pub fn plan(&self, request: &Request) -> Result<Plan, WireError> {
-        let plan = self.plugin.table()?.plan.ok_or_else(missing)?;
-        let request_text = to_json(request)?;
-        let (raw, bytes) = (self.raw, request_text.as_bytes());
-        let reply = call::run(&mut NoServices, |host| {
-            // SAFETY: the connection is open and all pointers are valid for the call.
-            unsafe { plan(raw.0, host, bytes.as_ptr(), bytes.len()) }
-        });
-        let plan: Plan = call::document("plan", &self.plugin.note_panic(reply)?)?;
+        let document = to_json(request)?;
+        let mut raw = self.raw;
+        let reply = self.plugin.call(Function::Plan, &mut raw, &document, &mut NoServices)?;
+        let plan: Plan = exchange::document("plan", &reply)?;
         if plan.verdicts.len() > request.filters.len() {
             let (given, asked) = (plan.verdicts.len(), request.filters.len());
             let message = format!("`plan` gave {given} verdicts on {asked} filters");
@@ -92,58 +88,45 @@ impl ManagedConnection {
         slice: &ScanRequest,
         callbacks: &mut dyn Callbacks,
     ) -> Result<ScanEnd, WireError> {
-        let scan = self.plugin.table()?.scan.ok_or_else(missing)?;
-        let slice = to_json(slice)?;
-        let raw = self.raw;
-        let reply = call::run(callbacks, |host| {
-            // SAFETY: the connection is open and all pointers are valid for the call.
-            unsafe { scan(raw.0, host, slice.as_ptr(), slice.len()) }
-        });
-        let reply = self.plugin.note_panic(reply)?;
+        let document = to_json(slice)?;
+        let mut raw = self.raw;
+        let reply = self.plugin.call(Function::Scan, &mut raw, &document, callbacks)?;
         if !reply.was_stopped {
-            return call::document("scan", &reply).map(ScanEnd::Reported);
+            return exchange::document("scan", &reply).map(ScanEnd::Reported);
         }
         if reply.document.is_none() {
             return Ok(ScanEnd::Stopped(Report::default()));
         }
-        call::document("scan", &reply).map(ScanEnd::Stopped)
-    }
-
-    /// Checks and takes one emitted batch.
-    ///
-    /// # Errors
-    /// `plugin_error` that says what is not as asked.
-    pub fn import(
-        schema: &FFI_ArrowSchema,
-        array: FFI_ArrowArray,
-        expected: &SchemaRef,
-    ) -> Imported {
-        import::import(schema, array, expected)
+        exchange::document("scan", &reply).map(ScanEnd::Stopped)
     }
 }
 
 impl Drop for ManagedConnection {
     fn drop(&mut self) {
-        // A plugin that panicked keeps its connections: it is not called again.
-        let Ok(table) = self.plugin.table() else { return };
-        let Some(disconnect) = table.disconnect else { return };
-        let raw = self.raw;
-        let end = call::run(&mut NoServices, |host| {
-            // SAFETY: no other call can run on a connection that is being dropped.
-            unsafe { disconnect(raw.0, host) };
-            sessionql_plugin_abi::ffi::OK
+        let (plugin, raw) = (Arc::clone(&self.plugin), self.raw);
+        let close = move || {
+            let mut raw = raw;
+            // A plugin that panicked keeps its connections: it is not called again.
+            if let Err(error) = plugin.call(Function::Disconnect, &mut raw, &[], &mut NoServices) {
+                tracing::debug!(plugin = %plugin.name, "disconnect: {error}");
+            }
+        };
+        if !self.plugin.is_here() {
+            return close();
+        }
+        // A plugin in this process that does not return must not keep the program from ending.
+        let (done, is_done) = sync_channel(1);
+        let closing = std::thread::Builder::new().name("disconnect".to_owned()).spawn(move || {
+            close();
+            let _nobody_waits = done.send(());
         });
-        if let Err(error) = end {
-            tracing::warn!(plugin = %self.plugin.name, "disconnect: {error}");
+        if closing.is_ok() && is_done.recv_timeout(GRACE).is_err() {
+            tracing::warn!(plugin = %self.plugin.name, "disconnect: the plugin does not return");
         }
     }
 }
 
-fn to_json(document: &impl serde::Serialize) -> Result<String, WireError> {
-    serde_json::to_string(document)
+fn to_json(document: &impl serde::Serialize) -> Result<Vec<u8>, WireError> {
+    serde_json::to_vec(document)
         .map_err(|error| WireError::new(Reason::Other, format!("internal error: {error}")))
-}
-
-fn missing() -> WireError {
-    WireError::new(Reason::PluginError, "the plugin lacks one of its functions")
 }

@@ -1,5 +1,6 @@
 //! Checks rows that crossed the wall against what was asked for: columns, types, NULLs, offsets.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array as _, RecordBatch, RecordBatchOptions, StructArray};
@@ -7,7 +8,13 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use sessionql_plugin_abi::{Reason, WireError};
 
-use super::call::{Imported, import_struct};
+use super::call::import_struct;
+
+/// The longest column: offsets into text are of 32 bits.
+const MAX_LENGTH: usize = i32::MAX as usize;
+
+/// Rows after the wall, with the schema that was asked for.
+pub(super) type Imported = Result<RecordBatch, WireError>;
 
 /// Returns the batch, with `expected` as its schema.
 ///
@@ -21,8 +28,9 @@ pub(super) fn import(
     let wrong = |message: String| {
         WireError::new(Reason::PluginError, format!("the plugin emitted a wrong batch: {message}"))
     };
-    let found_type =
-        DataType::try_from(schema).map_err(|error| wrong(format!("its schema: {error}")))?;
+    let found_type = catch_unwind(AssertUnwindSafe(|| DataType::try_from(schema)))
+        .map_err(|_| wrong("its schema does not follow the Arrow C data interface".to_owned()))?
+        .map_err(|error| wrong(format!("its schema: {error}")))?;
     let DataType::Struct(found_fields) = &found_type else {
         return Err(wrong(format!("it is {found_type}, not a struct")));
     };
@@ -47,6 +55,9 @@ pub(super) fn import(
             return Err(wrong(format!("column `{found}` stands where `{wanted}` was asked for")));
         }
     }
+    catch_unwind(AssertUnwindSafe(|| check_shape(&array, expected)))
+        .unwrap_or_else(|_| Err("it does not follow the Arrow C data interface".to_owned()))
+        .map_err(wrong)?;
     let data = import_struct(array, schema).map_err(wrong)?;
     data.validate_full().map_err(|error| wrong(error.to_string()))?;
     let n_rows = data.len();
@@ -70,6 +81,52 @@ pub(super) fn import(
     let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
     RecordBatch::try_new_with_options(Arc::clone(expected), columns, &options)
         .map_err(|error| wrong(error.to_string()))
+}
+
+/// Checks what an array says of its parts, by which they are read. Whether there is as much memory
+/// as it says, nobody can see.
+fn check_shape(array: &FFI_ArrowArray, expected: &SchemaRef) -> Result<(), String> {
+    if array.is_released() {
+        return Err("its memory was released before".to_owned());
+    }
+    if array.num_children() != expected.fields().len() {
+        return Err("its array has another number of columns than its schema".to_owned());
+    }
+    for (idx, field) in expected.fields().iter().enumerate() {
+        check_lengths(array, array.child(idx), field.data_type())
+            .map_err(|what| format!("column `{}` has {what}", field.name()))?;
+    }
+    Ok(())
+}
+
+fn check_lengths(
+    rows: &FFI_ArrowArray,
+    column: &FFI_ArrowArray,
+    data_type: &DataType,
+) -> Result<(), &'static str> {
+    let end = |array: &FFI_ArrowArray| array.len().checked_add(array.offset());
+    let is_possible = |array| end(array).is_some_and(|end| end <= MAX_LENGTH);
+    if !is_possible(rows) || !is_possible(column) {
+        return Err("an impossible length");
+    }
+    if end(rows) > Some(column.len()) {
+        return Err("fewer values than there are rows");
+    }
+    let (n_buffers, n_children) = match data_type {
+        DataType::Utf8 => (3, 0),
+        DataType::List(_) => (2, 1),
+        _ => (2, 0),
+    };
+    if (column.num_buffers(), column.num_children()) != (n_buffers, n_children) {
+        return Err("another number of buffers than its type");
+    }
+    match data_type {
+        DataType::List(element) => {
+            let none = FFI_ArrowArray::empty();
+            check_lengths(&none, column.child(0), element.data_type())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Tells whether two types are the same but for the name of a list's element.

@@ -14,6 +14,7 @@ use sessionql_plugin_abi::message::Io;
 
 use super::load::ManagedPlugin;
 use super::locate::{OWNER_HINT, PluginPath, check_owner};
+use super::underway::Underway;
 
 /// A file that is named as a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +102,7 @@ fn look(name: &str, file: &Path) -> LibraryState {
     if let Err(message) = check_owner(file) {
         return LibraryState::Refused { message, hint: OWNER_HINT.to_owned() };
     }
-    match ManagedPlugin::try_load(name, file) {
+    match ManagedPlugin::try_load(name, file, &Underway::default()) {
         Ok(plugin) => LibraryState::Ok {
             version: plugin.manifest.version.clone(),
             abi_version: ABI_VERSION,

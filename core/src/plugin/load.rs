@@ -3,17 +3,22 @@
 
 #![expect(unsafe_code, reason = "loading a library is one of the four places")]
 
-use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::{Deserialize, Serialize};
 use sessionql_plugin_abi::ffi::{EntryFunction, FFI_Plugin};
 use sessionql_plugin_abi::message::Manifest;
 use sessionql_plugin_abi::{ABI_VERSION, ENTRY_SYMBOL, Reason, WireError};
 
-use super::call::{self, NoServices};
+use super::call::{Function, RawConnection, Table};
+use super::exchange::{self, Callbacks, Exchange, NoServices, Reply};
+#[cfg(unix)]
+use super::isolated::Isolated;
+use super::isolation::Isolation;
 use super::manifest;
+use super::underway::Underway;
 use crate::error::Error;
 
 /// A loaded plugin.
@@ -25,8 +30,19 @@ pub struct ManagedPlugin {
     pub file: PathBuf,
     /// What it says of itself.
     pub manifest: Manifest,
-    table: &'static FFI_Plugin,
+    side: Side,
     is_poisoned: AtomicBool,
+    underway: Underway,
+}
+
+/// Where a library runs.
+#[derive(Debug)]
+enum Side {
+    /// In this process.
+    Here(Table),
+    /// In a child, which holds one connection at most.
+    #[cfg(unix)]
+    Apart(Box<Isolated>),
 }
 
 impl ManagedPlugin {
@@ -35,72 +51,130 @@ impl ManagedPlugin {
     /// # Errors
     /// [`Error::Plugin`] if the file is no library, exports no plugin, speaks another version, or
     /// describes itself wrongly.
-    pub fn load(name: &str, file: &Path) -> Result<Arc<Self>, Error> {
-        Self::try_load(name, file).map_err(|fault| Error::Plugin {
-            plugin: name.to_owned(),
-            message: format!("plugin `{name}` ({}) {}", file.display(), fault.message),
-            hint: fault.hint,
-        })
+    pub fn load(name: &str, file: &Path, underway: &Underway) -> Result<Arc<Self>, Error> {
+        Self::try_load(name, file, underway).map_err(|fault| fault.error(name, file))
     }
 
     /// Does the same, and tells what is wrong with the file without naming it.
-    pub(super) fn try_load(name: &str, file: &Path) -> Result<Arc<Self>, LoadFault> {
-        let table = open(file)?;
-        let abi_version = table.abi_version;
-        let fault = |message: String| LoadFault {
-            abi_version: Some(abi_version),
-            ..LoadFault::new(message)
-        };
-        if abi_version != ABI_VERSION {
-            let message = format!("speaks ABI {abi_version}, this build speaks ABI {ABI_VERSION}");
-            return Err(fault(message).with_hint(
-                "rebuild the plugin for this version, or use the `sessionql` it was built for",
-            ));
-        }
-        if (table.struct_size as usize) < size_of::<FFI_Plugin>() {
-            return Err(fault("has too small a table".to_owned()));
-        }
-        let Some(describe) = table.describe else {
-            return Err(fault("has no `describe`".to_owned()));
-        };
-        if table.connect.is_none() || table.plan.is_none() || table.scan.is_none() {
-            return Err(fault("lacks one of its functions".to_owned()));
-        }
-        let reply = call::run(&mut NoServices, |host| {
-            // SAFETY: `host` is valid for the call, as the header asks.
-            unsafe { describe(host) }
-        });
-        let manifest: Manifest = reply
-            .and_then(|reply| call::document("describe", &reply))
-            .and_then(|manifest| manifest::check(name, manifest))
-            .map_err(|error| fault(format!("cannot be used: {}", error.message)))?;
-        let is_poisoned = AtomicBool::new(false);
-        let file = file.to_owned();
-        Ok(Arc::new(Self { name: name.to_owned(), file, manifest, table, is_poisoned }))
+    pub(super) fn try_load(
+        name: &str,
+        file: &Path,
+        underway: &Underway,
+    ) -> Result<Arc<Self>, LoadFault> {
+        Self::describe(name, file, Side::Here(open_checked(file)?), underway)
     }
 
-    /// Returns the plugin's functions, unless it panicked before.
-    pub(super) fn table(&self) -> Result<&'static FFI_Plugin, WireError> {
+    /// Loads the plugin `name` from a file in a child, for one connection.
+    ///
+    /// # Errors
+    /// As [`ManagedPlugin::load`], and if no child can be started.
+    #[cfg(unix)]
+    pub(crate) fn load_apart(
+        name: &str,
+        file: &Path,
+        isolation: Isolation,
+        underway: &Underway,
+    ) -> Result<Arc<Self>, Error> {
+        let isolated = Isolated::new(name, file.to_owned(), isolation);
+        let started = isolated.start();
+        started
+            .and_then(|()| Self::describe(name, file, Side::Apart(Box::new(isolated)), underway))
+            .map_err(|fault| fault.error(name, file))
+    }
+
+    /// Does not, for there is no way to on this system.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(unix))]
+    pub(crate) fn load_apart(
+        name: &str,
+        file: &Path,
+        _isolation: Isolation,
+        _underway: &Underway,
+    ) -> Result<Arc<Self>, Error> {
+        let fault = LoadFault::new("cannot be isolated on this system");
+        Err(fault.with_hint("take `isolation` out of its connection").error(name, file))
+    }
+
+    fn describe(
+        name: &str,
+        file: &Path,
+        side: Side,
+        underway: &Underway,
+    ) -> Result<Arc<Self>, LoadFault> {
+        let mut plugin = Self {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            manifest: Manifest::default(),
+            side,
+            is_poisoned: AtomicBool::new(false),
+            underway: underway.clone(),
+        };
+        let mut none = RawConnection::none();
+        plugin.manifest = plugin
+            .call(Function::Describe, &mut none, &[], &mut NoServices)
+            .and_then(|reply| exchange::document("describe", &reply))
+            .and_then(|manifest| manifest::check(name, manifest))
+            .map_err(|error| LoadFault {
+                abi_version: Some(ABI_VERSION),
+                hint: error.hint,
+                ..LoadFault::new(format!("cannot be used: {}", error.message))
+            })?;
+        Ok(Arc::new(plugin))
+    }
+
+    /// Calls a function, unless the plugin panicked before.
+    ///
+    /// # Errors
+    /// What the plugin or a callback says, or that the plugin broke the contract or its process.
+    pub(super) fn call(
+        &self,
+        function: Function,
+        connection: &mut RawConnection,
+        document: &[u8],
+        callbacks: &mut dyn Callbacks,
+    ) -> Result<Reply, WireError> {
         if self.is_poisoned.load(Ordering::Relaxed) {
             let message =
                 format!("plugin `{}` panicked earlier and is not called again", self.name);
             return Err(WireError::new(Reason::PluginError, message)
                 .with_hint("start the program anew; and tell the plugin's author"));
         }
-        Ok(self.table)
+        let mut exchange = Exchange::watched(callbacks, self.underway.begin(&self.name, function));
+        let code = match &self.side {
+            Side::Here(table) => table.call(function, connection, document, &mut exchange),
+            #[cfg(unix)]
+            Side::Apart(isolated) => isolated.call(function, document, &mut exchange),
+        };
+        let reply = code.and_then(|code| exchange.finish(code));
+        if reply.as_ref().is_err_and(|error| error.panicked) {
+            match &self.side {
+                Side::Here(_) => self.is_poisoned.store(true, Ordering::Relaxed),
+                #[cfg(unix)]
+                Side::Apart(isolated) => isolated.end_after_panic(),
+            }
+        }
+        reply
     }
 
-    /// Remembers a panic that an answer speaks of.
-    pub(super) fn note_panic<T>(&self, result: Result<T, WireError>) -> Result<T, WireError> {
-        if result.as_ref().is_err_and(|error| error.panicked) {
-            self.is_poisoned.store(true, Ordering::Relaxed);
+    /// Tells whether the plugin runs in this process.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.side, Side::Here(_))
+    }
+
+    /// Takes these values out of what a child prints.
+    pub(super) fn keep_secret(&self, secrets: Vec<String>) {
+        match &self.side {
+            Side::Here(_) => drop(secrets),
+            #[cfg(unix)]
+            Side::Apart(isolated) => isolated.keep_secret(secrets),
         }
-        result
     }
 }
 
 /// Why a file cannot be used as a plugin; the message is the rest of a sentence about it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LoadFault {
     pub(super) message: String,
     pub(super) hint: Option<String>,
@@ -109,13 +183,42 @@ pub(super) struct LoadFault {
 }
 
 impl LoadFault {
-    fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, abi_version: None }
     }
 
-    fn with_hint(self, hint: &str) -> Self {
+    pub(super) fn with_hint(self, hint: &str) -> Self {
         Self { hint: Some(hint.to_owned()), ..self }
     }
+
+    fn error(self, name: &str, file: &Path) -> Error {
+        Error::Plugin {
+            plugin: name.to_owned(),
+            message: format!("plugin `{name}` ({}) {}", file.display(), self.message),
+            hint: self.hint,
+        }
+    }
+}
+
+/// Opens a library and returns its functions, if it speaks this version.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(super) fn open_checked(file: &Path) -> Result<Table, LoadFault> {
+    let table = open(file)?;
+    let abi_version = table.abi_version;
+    let fault =
+        |message: &str| LoadFault { abi_version: Some(abi_version), ..LoadFault::new(message) };
+    if abi_version != ABI_VERSION {
+        let message = format!("speaks ABI {abi_version}, this build speaks ABI {ABI_VERSION}");
+        return Err(fault(&message).with_hint(
+            "rebuild the plugin for this version, or use the `sessionql` it was built for",
+        ));
+    }
+    if (table.struct_size as usize) < size_of::<FFI_Plugin>() {
+        return Err(fault("has too small a table"));
+    }
+    Table::new(table).ok_or_else(|| fault("lacks one of its functions"))
 }
 
 /// Opens a library and returns its table, in which nothing but the version may be relied on.
@@ -136,12 +239,3 @@ fn open(file: &Path) -> Result<&'static FFI_Plugin, LoadFault> {
     // SAFETY: the header promises a static table; a null one is caught here.
     unsafe { table.as_ref() }.ok_or_else(|| LoadFault::new("returned no table"))
 }
-
-/// A plugin's own pointer to one of its connections.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RawConnection(pub(super) *mut c_void);
-
-// SAFETY: the header asks that a connection may be used from any thread, concurrently.
-unsafe impl Send for RawConnection {}
-// SAFETY: as above.
-unsafe impl Sync for RawConnection {}

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -25,7 +24,7 @@ use crate::cache::Recording;
 use crate::completeness::{EntryId, RowCounts};
 use crate::error::Error;
 use crate::http::{Account, Scope};
-use crate::plugin::{BodySource, Callbacks, Flow, ManagedConnection, ScanEnd};
+use crate::plugin::{BodySource, Callbacks, Flow, ScanEnd};
 
 /// What a running scan sends. Without an end, the thread died and rows are missing.
 enum Message {
@@ -365,6 +364,10 @@ impl Run<'_> {
 }
 
 impl Callbacks for Run<'_> {
+    fn schema(&self) -> Option<SchemaRef> {
+        Some(Arc::clone(&self.plan.wire_schema))
+    }
+
     fn http(&mut self, request: &HttpRequest) -> Result<(ResponseHead, BodySource), WireError> {
         let Some(client) = &self.plan.client else {
             return Err(WireError::new(
@@ -394,8 +397,7 @@ impl Callbacks for Run<'_> {
         }
     }
 
-    fn emit(&mut self, schema: FFI_ArrowSchema, array: FFI_ArrowArray) -> Result<Flow, WireError> {
-        let wire = ManagedConnection::import(&schema, array, &self.plan.wire_schema)?;
+    fn emit(&mut self, wire: RecordBatch) -> Result<Flow, WireError> {
         if self.scope.cancel.is_cancelled() {
             return Ok(Flow::Cancelled);
         }

@@ -16,6 +16,10 @@ const SEED: u64 = 7;
 
 #[expect(clippy::print_stderr, reason = "the demo has no other way to say that it cannot start")]
 fn main() -> ExitCode {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if sessionql::is_plugin_host(&arguments) {
+        return sessionql::main(arguments);
+    }
     let options = SandboxOptions { seed: SEED, clock: Clock::system() };
     let started = Sandbox::start(options).and_then(|sandbox| {
         let directory = tempfile::tempdir()?;
@@ -30,7 +34,6 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
     arguments.extend([OsString::from("--config"), config.into_os_string()]);
     sessionql::main(arguments)
 }

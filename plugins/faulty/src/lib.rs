@@ -23,11 +23,26 @@ use sessionql_plugin_sdk::{
 use keyed::Keyed;
 
 /// What a connection can be guilty of.
-const CRIMES: [&str; 12] = [
+const CRIMES: [&str; 27] = [
     "none",
+    "panic_in_connect",
     "panic_in_plan",
+    "panic_in_disconnect",
     "echo_in_plan",
     "panic_in_scan",
+    "hang_in_connect",
+    "hang_in_plan",
+    "hang_in_scan",
+    "hang_after_two_batches",
+    "hang_in_disconnect",
+    "abort_in_connect",
+    "abort_in_plan",
+    "abort_in_scan",
+    "abort_after_two_batches",
+    "overflow_in_scan",
+    "endless_rows",
+    "endless_memory",
+    "prints",
     "bad_json_reply",
     "wrong_schema",
     "wrong_column_count",
@@ -106,6 +121,7 @@ impl Documents for Faulty {
     fn connect(options: &[u8]) -> Result<(Self, Answer), ErrorDocument> {
         let options = Options::parse(options)?;
         let crime = options.text("crime").unwrap_or("none").to_owned();
+        commit(&crime, "connect");
         if !CRIMES.contains(&crime.as_str()) {
             let message = format!("option `crime` is `{crime}`, which is none that is known");
             return Err(WireError::new(Reason::Config, message).into());
@@ -116,13 +132,12 @@ impl Documents for Faulty {
         Ok((Self { crime, n_rows, batch_rows, keyed }, Answer::document(&json!({}))))
     }
 
-    #[expect(clippy::panic, reason = "panicking is what was asked for")]
     fn plan(&self, request: &[u8]) -> Answer {
+        commit(&self.crime, "plan");
         if let Some(answer) = self.keyed.plan(request) {
             return answer;
         }
         match self.crime.as_str() {
-            "panic_in_plan" => panic!("a panic in plan, as asked"),
             "echo_in_plan" => {
                 let asked = String::from_utf8_lossy(request);
                 Error::plugin(format!("no plan for {asked}")).into()
@@ -132,21 +147,59 @@ impl Documents for Faulty {
         }
     }
 
-    #[expect(clippy::panic, reason = "panicking is what was asked for")]
     fn scan(&self, host: &Host<'_>, slice: &[u8]) -> Answer {
         match self.keyed.scan(host, slice) {
             Ok(None) => {}
             Ok(Some(report)) => return Answer::document(&report),
             Err(error) => return error.into(),
         }
-        if self.crime == "panic_in_scan" {
-            panic!("a panic in scan, as asked");
-        }
+        commit(&self.crime, "scan");
         match self.emit_all(host, slice) {
             Ok(()) if self.crime == "no_report" => Answer::Done(None),
             Ok(()) => Answer::document(&Report::default()),
             Err(error) => error.into(),
         }
+    }
+}
+
+/// Commits a crime that is one of this place, which is in its name, and needs nothing else.
+#[expect(clippy::panic, reason = "panicking is what was asked for")]
+fn commit(crime: &str, place: &str) {
+    match crime.split_once('_') {
+        Some(("panic", rest)) if names(rest, place) => panic!("a panic in {place}, as asked"),
+        Some(("hang", rest)) if names(rest, place) => loop {
+            std::thread::park();
+        },
+        Some(("abort", rest)) if names(rest, place) => std::process::abort(),
+        Some(("overflow", rest)) if names(rest, place) => drop(deeper(0)),
+        _ => {}
+    }
+}
+
+/// Tells whether the rest of a crime's name is about a place.
+fn names(rest: &str, place: &str) -> bool {
+    rest.strip_prefix("in_") == Some(place) || (place == "after" && rest.starts_with("after"))
+}
+
+/// Goes deeper until the stack ends.
+#[expect(unconditional_recursion, reason = "it is what was asked for")]
+fn deeper(depth: u64) -> Vec<u64> {
+    let mut below = deeper(std::hint::black_box(depth + 1));
+    below.push(depth);
+    below
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what was asked for")]
+fn print_lines() {
+    for n in 0..100 {
+        println!("line {n} on standard output");
+        eprintln!("line {n} on standard error");
+    }
+}
+
+impl Drop for Faulty {
+    fn drop(&mut self) {
+        commit(&self.crime, "disconnect");
     }
 }
 
@@ -157,14 +210,27 @@ impl Faulty {
         if self.crime == "undeclared_request" {
             host.http(&HttpRequest::get("/forbidden"))?;
         }
+        if self.crime == "endless_memory" {
+            let mut taken: Vec<Vec<u8>> = Vec::new();
+            loop {
+                taken.push(vec![1; 1 << 20]);
+            }
+        }
+        if self.crime == "prints" {
+            print_lines();
+        }
         // Goes on although the host has enough.
         let never_stops = self.crime == "too_many_rows";
-        let starts = (0..self.n_rows).step_by(usize::try_from(self.batch_rows).unwrap_or(1));
+        let n_rows = if self.crime == "endless_rows" { i64::MAX } else { self.n_rows };
+        let starts = (0..n_rows).step_by(usize::try_from(self.batch_rows).unwrap_or(1));
         for (n_batches, start) in starts.enumerate() {
             if n_batches == 2 && self.crime == "error_after_two_batches" {
                 return Err(Error::plugin("an error after two batches, as asked"));
             }
-            let end = self.n_rows.min(start.saturating_add(self.batch_rows));
+            if n_batches == 2 && self.crime.ends_with("_after_two_batches") {
+                commit(&self.crime, "after");
+            }
+            let end = n_rows.min(start.saturating_add(self.batch_rows));
             match host.emit(self.batch(&scan.request.columns, start..end)?) {
                 Err(Error::Stopped) if never_stops => {}
                 emitted => emitted?,

@@ -33,7 +33,7 @@ pub(super) async fn look(
         Ok(Some(connection)) => connection,
         Ok(None) => return,
         // A plugin that cannot be used is told of already.
-        Err(Error::Plugin { .. }) => {
+        Err(Error::Plugin { plugin, .. }) if engine.connections().plugin(&plugin).is_err() => {
             let message = "its plugin cannot be used, so it was not looked at";
             findings.push(Finding::error(subject, message));
             return;

@@ -74,8 +74,9 @@ fn ask(world: &ProviderWorld) -> Answer {
     world.run_with(ExecuteOptions { timeout: Some(DEADLINE), ..ExecuteOptions::default() })
 }
 
-/// Each fault of the list at each request of each provider, once and for good.
-fn matrix(provider: Provider) {
+/// Each fault of the list at each request of a provider, once and for good; of all these cases one
+/// in `every`, with more keys on the connection.
+pub(crate) fn matrix(provider: Provider, more: &str, every: usize) {
     let clean = Clean::of(provider);
     let kinds = kinds(provider);
     let positions = (1..=clean.n_requests).flat_map(|n| [(n, false), (n, true)]);
@@ -83,10 +84,12 @@ fn matrix(provider: Provider) {
         .flat_map(|(n, lasts)| {
             kinds.iter().map(move |(name, effect, fault)| (n, lasts, name, effect, fault))
         })
+        .step_by(every)
         .collect();
     at_once(&cases, |(n, lasts, name, effect, fault)| {
         // The rate that CloudConnexa publishes would make each throttled answer cost 15 s.
-        let world = provider.world("rate_limit = { burst = 100, refill = 100, per = \"1s\" }");
+        let rate = "rate_limit = { burst = 100, refill = 100, per = \"1s\" }";
+        let world = provider.world(&format!("{rate}\n{more}"));
         let on = if *lasts { On::DataFrom(*n) } else { On::Data(*n) };
         world.emulator.faults().plan(on, (*fault).clone());
         let answer = ask(&world);
@@ -112,22 +115,22 @@ fn matrix(provider: Provider) {
 
 #[test]
 fn no_fault_of_openvpn_costs_a_row_in_silence() {
-    matrix(Provider::Openvpn);
+    matrix(Provider::Openvpn, "", 1);
 }
 
 #[test]
 fn no_fault_of_formal_costs_a_row_in_silence() {
-    matrix(Provider::Formal);
+    matrix(Provider::Formal, "", 1);
 }
 
 #[test]
 fn no_fault_of_oam_costs_a_row_in_silence() {
-    matrix(Provider::Oam);
+    matrix(Provider::Oam, "", 1);
 }
 
 #[test]
 fn no_fault_of_ekran_costs_a_row_in_silence() {
-    matrix(Provider::Ekran);
+    matrix(Provider::Ekran, "", 1);
 }
 
 /// Cursors that lead in circles of one, two and five pages, from each page on.

@@ -10,7 +10,7 @@
 //! `scan_cache`: rows that are read once for several places. `result_cache`: rows that were read
 //! lately. `last_result`: the table `_`.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
-//! promises. `plugins`: the wall. `c_plugin`: the example in C.
+//! promises. `plugins`: the wall; `wall`: that it holds. `c_plugin`: the example in C.
 //! `parameters`: values from outside. `program`: the binary; `fmt` and `check`: its other two tasks.
 //! `config` and `doctor`: what it says of its configuration. `saved`, `query_tests`, `automation`:
 //! saved queries, their tests, and what runs them. `streams`: terminals, files and pipes.
@@ -71,3 +71,5 @@ mod sessions;
 mod streams;
 mod tidy;
 mod traps;
+#[cfg(unix)]
+mod wall;
