@@ -87,6 +87,16 @@ impl Connection {
         })
     }
 
+    /// Returns the options as the plugin got them.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if one of them has changed since, such as a file with a secret.
+    pub fn options(&self) -> Result<serde_json::Value, Error> {
+        let manifest = &self.managed.plugin().manifest;
+        options_for_plugin(&self.config, manifest, &self.secrets, self.allows_inline_secrets)
+            .map_err(Error::Config)
+    }
+
     /// Returns who does the input and output: nobody is asked for rows that are given.
     pub(crate) fn io(&self) -> Io {
         if self.fixture.is_some() { Io::Own } else { self.managed.plugin().manifest.io }

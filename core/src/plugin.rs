@@ -26,7 +26,7 @@ pub use isolated::serve;
 pub use isolation::HostCommand;
 pub(crate) use isolation::Isolation;
 pub use library::{Library, LibraryState};
-pub use load::ManagedPlugin;
+pub use load::{ManagedPlugin, open_table};
 pub use locate::{PluginPath, file_name, plugin_name};
 /// What a plugin and the host tell each other.
 pub use sessionql_plugin_abi::message;

@@ -15,8 +15,9 @@ use crate::expect::Expectation;
 use crate::script::Source;
 use crate::usage::Refusal;
 pub(crate) use task::{
-    CheckArguments, CheckFormat, DoctorArguments, FmtArguments, PluginDocsArguments,
-    PluginListArguments, PluginNewArguments, PluginTask, Task, TestArguments, TestFormat,
+    CheckArguments, CheckFormat, DoctorArguments, FmtArguments, PluginCheckArguments,
+    PluginDocsArguments, PluginListArguments, PluginNewArguments, PluginTask, Task, TestArguments,
+    TestFormat,
 };
 
 /// The end of `--help`.

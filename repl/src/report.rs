@@ -180,7 +180,12 @@ impl Reporter {
         if self.is_quiet && matches!(report.kind, Kind::Warning | Kind::Note) {
             return;
         }
-        let _written = std::io::stderr().write_all(report.draw(self.paint).as_bytes());
+        self.pass_on(report.draw(self.paint).as_bytes());
+    }
+
+    /// Writes what another process of this program reported.
+    pub(crate) fn pass_on(self, drawn: &[u8]) {
+        let _written = std::io::stderr().write_all(drawn);
     }
 }
 

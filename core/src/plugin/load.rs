@@ -239,3 +239,11 @@ fn open(file: &Path) -> Result<&'static FFI_Plugin, LoadFault> {
     // SAFETY: the header promises a static table; a null one is caught here.
     unsafe { table.as_ref() }.ok_or_else(|| LoadFault::new("returned no table"))
 }
+
+/// Opens a library for who checks its table: nothing in that but the version may be relied on.
+///
+/// # Errors
+/// [`Error::Plugin`] if the file is no library or exports no plugin.
+pub fn open_table(name: &str, file: &Path) -> Result<&'static FFI_Plugin, Error> {
+    open(file).map_err(|fault| fault.error(name, file))
+}

@@ -47,8 +47,9 @@
 //!
 //! Where to look: [`table`] declares tables, [`rows`] reads JSON into them, [`xml`] turns XML into
 //! the like, [`filters`] and [`time`] help to plan, [`Cursors`] follows pages, [`testing`] runs a
-//! plugin without a host.
+//! plugin without a host, and [`check`] holds it against the rules that every plugin must keep.
 
+pub mod check;
 pub mod cursors;
 pub mod error;
 pub mod export;

@@ -11,8 +11,8 @@ use arrow_schema::DataType;
 use serde_json::{Value, json};
 use sessionql_plugin_abi::ffi::{self, EntryFunction};
 use sessionql_plugin_abi::message::{
-    Connected, HttpRequest, Manifest, Pattern, Plan, Report, Request, ResponseHead, ScanRequest,
-    Table,
+    Connected, ConnectionOption, HttpRequest, Io, Manifest, Pattern, Plan, Report, Request,
+    ResponseHead, ScanRequest, Table,
 };
 use sessionql_plugin_abi::{ErrorDocument, Reason, WireError};
 
@@ -39,13 +39,7 @@ impl FakeHost {
     pub fn connect(entry: EntryFunction, options: Value) -> Result<Self, ErrorDocument> {
         let plugin = Loaded::new(entry).ok_or_else(|| broken("the plugin has no table"))?;
         let manifest: Manifest = read(&plugin.describe(&mut Silent))?;
-        let mut filled = serde_json::Map::new();
-        for option in manifest.options.iter().filter(|option| !option.secret) {
-            let given = options.get(&option.name).cloned();
-            filled
-                .extend(given.or_else(|| option.default.clone()).map(|v| (option.name.clone(), v)));
-        }
-        let document = Value::Object(filled).to_string();
+        let document = filled_options(&manifest, &options).to_string();
         let (ended, connection) = plugin.connect(document.as_bytes(), &mut Silent);
         Ok(Self { manifest, connected: read(&ended)?, connection })
     }
@@ -258,7 +252,8 @@ impl<S: FnMut(&HttpRequest) -> Reply> Services for Run<'_, S> {
         (ffi::OK, json!(head).to_string().into_bytes(), body)
     }
 
-    fn emit(&mut self, batch: RecordBatch) -> i32 {
+    fn emit(&mut self, batch: Result<RecordBatch, String>) -> i32 {
+        let Ok(batch) = batch else { return ffi::ERROR };
         self.scan.batches.push(batch);
         let n_rows: usize = self.scan.batches.iter().map(RecordBatch::num_rows).sum();
         self.scan.was_stopped = n_rows >= self.enough;
@@ -279,13 +274,25 @@ impl Services for Silent {
         refuse("only a scan may send requests")
     }
 
-    fn emit(&mut self, _: RecordBatch) -> i32 {
+    fn emit(&mut self, _: Result<RecordBatch, String>) -> i32 {
         ffi::ERROR
     }
 
     fn log(&mut self, _: i32, _: &str) -> i32 {
         ffi::OK
     }
+}
+
+/// Returns options as the host hands them over: with defaults, and without secrets unless the
+/// plugin does its own I/O.
+pub(crate) fn filled_options(manifest: &Manifest, given: &Value) -> Value {
+    let mut filled = serde_json::Map::new();
+    let is_seen = |option: &&ConnectionOption| !option.secret || manifest.io == Io::Own;
+    for option in manifest.options.iter().filter(is_seen) {
+        let value = given.get(&option.name).cloned().or_else(|| option.default.clone());
+        filled.extend(value.map(|value| (option.name.clone(), value)));
+    }
+    Value::Object(filled)
 }
 
 fn refuse(message: &str) -> (i32, Vec<u8>, Vec<u8>) {
@@ -297,7 +304,7 @@ fn broken(message: &str) -> ErrorDocument {
 }
 
 /// Reads the one reply of a call.
-fn read<T: serde::de::DeserializeOwned>(ended: &Ended) -> Result<T, ErrorDocument> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(ended: &Ended) -> Result<T, ErrorDocument> {
     let [reply] = ended.replies.as_slice() else {
         return Err(broken(&format!("a call ended with {} replies", ended.replies.len())));
     };
@@ -310,7 +317,7 @@ fn read<T: serde::de::DeserializeOwned>(ended: &Ended) -> Result<T, ErrorDocumen
 }
 
 /// Tells whether a request is one that a pattern allows.
-fn matches(pattern: &Pattern, request: &HttpRequest) -> bool {
+pub(crate) fn matches(pattern: &Pattern, request: &HttpRequest) -> bool {
     let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
     let (allowed, asked) = (segments(&pattern.path), segments(&request.path));
     let fits = |(a, b): (&String, &String)| a == b || (a.starts_with('{') && !b.is_empty());

@@ -131,6 +131,8 @@ pub(crate) enum PluginTask {
     Docs(PluginDocsArguments),
     /// Begin a plugin: a Rust project with one table, a mock API and tests
     New(PluginNewArguments),
+    /// Tell which rules a plugin breaks; each is looked at in a process of its own
+    Check(PluginCheckArguments),
 }
 
 impl PluginTask {
@@ -139,6 +141,7 @@ impl PluginTask {
             Self::List(_) => "plugin list",
             Self::Docs(_) => "plugin docs",
             Self::New(_) => "plugin new",
+            Self::Check(_) => "plugin check",
         }
     }
 }
@@ -178,4 +181,37 @@ pub(crate) struct PluginNewArguments {
     /// The directory of sessionql-plugin-sdk; default: that of the source around here or the program
     #[arg(long, value_name = "DIR")]
     pub(crate) sdk: Option<PathBuf>,
+}
+
+/// What `plugin check` works on.
+#[derive(Debug, Args)]
+pub(crate) struct PluginCheckArguments {
+    /// How to tell it: text, or json, a line for each rule
+    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) check_format: TestFormat,
+
+    /// Look at this rule only; may be repeated
+    #[arg(long = "rule", value_name = "RULE")]
+    pub(crate) rules: Vec<String>,
+
+    /// With --config, the connection whose API is asked; default: the only one of the plugin
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connection: Option<String>,
+
+    /// How long each rule may take; default: 1m, with --config 10m
+    #[arg(long = "timeout", value_name = "DURATION", value_parser = super::parse_timeout)]
+    pub(crate) rule_timeout: Option<Duration>,
+
+    /// Print the rules, and check nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// Look at the rule in this process; what the other processes are started with
+    #[arg(long, hide = true)]
+    pub(crate) here: bool,
+
+    /// The plugin's name, or its file
+    #[arg(value_name = "NAME|PATH", required_unless_present = "list")]
+    pub(crate) plugin: Option<String>,
 }

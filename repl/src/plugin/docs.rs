@@ -6,12 +6,9 @@
 mod conditions;
 mod page;
 
-use std::path::{Path, PathBuf};
-
 use sessionql_core::Engine;
 use sessionql_core::config::Config;
 use sessionql_core::plugin::message::{ConnectionOption, Manifest, OptionType};
-use sessionql_core::plugin::{PluginPath, file_name, plugin_name};
 
 use crate::Failure;
 use crate::cli::{Arguments, PluginDocsArguments};
@@ -33,7 +30,7 @@ pub(super) fn run(
     reporter: Reporter,
 ) -> Result<Exit, Failure> {
     let mut options = crate::engine_options(arguments);
-    let name = find(&docs.plugin, &mut options.plugin_path)?;
+    let name = super::find(&docs.plugin, &mut options.plugin_path)?;
     let plugin = Engine::new(Config::default(), options.clone())?.connections().plugin(&name)?;
     let manifest = &plugin.manifest;
     let engine = Engine::new(example_config(manifest)?, options)?;
@@ -53,26 +50,6 @@ pub(super) fn run(
             .map_err(|error| Refusal::new(format!("`{}`: {error}", file.display())))?;
     }
     Ok(Exit::Success)
-}
-
-/// Returns the name of a plugin that is given by it or by its file; the directory of a file is then
-/// looked into first.
-fn find(plugin: &str, path: &mut PluginPath) -> Result<String, Refusal> {
-    let file = Path::new(plugin);
-    let is_file = file.components().count() > 1 || file.extension().is_some();
-    if !is_file {
-        return Ok(plugin.to_owned());
-    }
-    let name = plugin_name(file).ok_or_else(|| {
-        Refusal::new(format!("`{plugin}` is not named as a plugin"))
-            .with_hint(format!("the file of a plugin `doors` is `{}`", file_name("doors")))
-    })?;
-    if !file.is_file() {
-        return Err(Refusal::new(format!("there is no file `{plugin}`")));
-    }
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    path.directories.insert(0, directory.map_or_else(|| PathBuf::from("."), Path::to_owned));
-    Ok(name)
 }
 
 /// Returns a configuration with one connection, named as the plugin, that has what it must have.

@@ -295,7 +295,7 @@ fn completions_and_the_manual_know_every_option() {
         }
         assert!(completions.contains("doctor"), "{shell}");
     }
-    for task in ["fmt", "doctor", "plugin list", "plugin docs", "plugin new"] {
+    for task in ["fmt", "doctor", "plugin list", "plugin docs", "plugin new", "plugin check"] {
         assert!(manual.contains(&format!("\n.SS {task}\n")), "the manual: {task}");
     }
     for line in ["exit", "124", "timed out"] {

@@ -1,6 +1,8 @@
 //! The wall: a small plugin works, a misbehaving one gives an error that names it.
-//! `list`, `docs` and `new` are what `sessionql plugin` does.
+//! `list`, `docs`, `new` and `check` are what `sessionql plugin` does.
 
+#[cfg(unix)]
+mod check;
 mod docs;
 #[cfg(unix)]
 mod list;

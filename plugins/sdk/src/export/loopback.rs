@@ -1,19 +1,24 @@
 //! The host's side of the wall for tests: calls a plugin's table and collects what it answers.
 //! Hands out bodies in small pieces and overwrites what it lent, as strictly as the header allows.
 
+mod releases;
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
+use std::sync::Arc;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::{RecordBatch, StructArray};
+use arrow_schema::DataType;
 use sessionql_plugin_abi::ABI_VERSION;
 use sessionql_plugin_abi::ffi::{self, EntryFunction, FFI_Host, FFI_Plugin, FFI_Response};
 
 use super::callbacks::copy;
 use super::functions::size_of_table;
+pub(crate) use releases::Releases;
 
 /// Bytes of a body that one `read` hands out: few at first, so that tests cross many borders.
 const PIECE_BYTES: usize = 61;
@@ -25,10 +30,14 @@ const LARGE_PIECE_BYTES: usize = 64 << 10;
 pub(crate) trait Services {
     /// Answers a request document with a code, a head or error document, and a body.
     fn http(&mut self, request: &[u8]) -> (i32, Vec<u8>, Vec<u8>);
-    /// Takes rows.
-    fn emit(&mut self, batch: RecordBatch) -> i32;
+    /// Takes rows, or what is wrong with a batch that is none.
+    fn emit(&mut self, batch: Result<RecordBatch, String>) -> i32;
     /// Takes a line of the log.
     fn log(&mut self, level: i32, line: &str) -> i32;
+    /// Returns where releases are counted, if anybody wants to know.
+    fn releases(&self) -> Option<Arc<Releases>> {
+        None
+    }
 }
 
 /// What a call ended with.
@@ -57,13 +66,22 @@ pub(crate) struct Loaded {
     pub(crate) table: &'static FFI_Plugin,
 }
 
+/// Returns the table that an entry gives, in which nothing but the version may be relied on.
+pub(crate) fn table_of(entry: EntryFunction) -> Option<&'static FFI_Plugin> {
+    // SAFETY: an entry may be called at any time. (header: sessionql_plugin_v1)
+    let table = unsafe { entry() };
+    // SAFETY: the entry returns a table that lives as long as the process.
+    unsafe { table.as_ref() }
+}
+
 impl Loaded {
     /// Returns `None` if the entry gives no table, or one without all functions.
     pub(crate) fn new(entry: EntryFunction) -> Option<Self> {
-        // SAFETY: an entry may be called at any time. (header: sessionql_plugin_v1)
-        let table = unsafe { entry() };
-        // SAFETY: the entry returns a table that lives as long as the process.
-        let table = unsafe { table.as_ref() }?;
+        table_of(entry).and_then(Self::of)
+    }
+
+    /// Returns `None` if the table lacks a function.
+    pub(crate) fn of(table: &'static FFI_Plugin) -> Option<Self> {
         let FFI_Plugin { describe, connect, plan, scan, disconnect, .. } = table;
         let is_whole = describe.is_some() && connect.is_some() && plan.is_some() && scan.is_some();
         (is_whole && disconnect.is_some()).then_some(Self { table })
@@ -99,6 +117,11 @@ pub(crate) struct Connection {
     plugin: Loaded,
     handle: *mut c_void,
 }
+
+// SAFETY: the header asks that a connection may be used from any thread, concurrently.
+unsafe impl Send for Connection {}
+// SAFETY: as above.
+unsafe impl Sync for Connection {}
 
 impl Connection {
     pub(crate) fn plan(&self, document: &[u8], services: &mut dyn Services) -> Ended {
@@ -218,16 +241,37 @@ unsafe extern "C" fn read(
 
 unsafe extern "C" fn emit(ctx: *mut c_void, schema: *mut c_void, array: *mut c_void) -> i32 {
     with_call(ctx, |call| {
+        if schema.is_null() || array.is_null() {
+            return call.services.emit(Err("a structure of it is NULL".to_owned()));
+        }
+        if let Some(releases) = call.services.releases() {
+            // SAFETY: the plugin passes a valid array, which nobody else uses now.
+            unsafe { releases::watch(array, releases) };
+        }
         // SAFETY: the plugin passes a valid schema, which is moved out and marked released.
         let schema = unsafe { FFI_ArrowSchema::from_raw(schema.cast()) };
         // SAFETY: the plugin passes a valid array, which is moved out and marked released.
         let array = unsafe { FFI_ArrowArray::from_raw(array.cast()) };
-        // SAFETY: both follow the Arrow C data interface, since the SDK exported them.
-        match unsafe { from_ffi(array, &schema) } {
-            Ok(data) => call.services.emit(RecordBatch::from(StructArray::from(data))),
-            Err(_) => ffi::ERROR,
-        }
+        let batch = catch_unwind(AssertUnwindSafe(|| import(array, &schema)));
+        let broken = "it does not follow the Arrow C data interface".to_owned();
+        call.services.emit(batch.unwrap_or(Err(broken)))
     })
+}
+
+/// Returns the rows, or what is wrong with them.
+fn import(array: FFI_ArrowArray, schema: &FFI_ArrowSchema) -> Result<RecordBatch, String> {
+    let found = DataType::try_from(schema).map_err(|error| format!("its schema: {error}"))?;
+    if !matches!(found, DataType::Struct(_)) {
+        return Err(format!("it is {found}, not a struct"));
+    }
+    // SAFETY: the plugin passes structures of the Arrow C data interface; what can be checked is
+    // checked before and after.
+    let data = unsafe { from_ffi(array, schema) }.map_err(|error| error.to_string())?;
+    data.validate_full().map_err(|error| error.to_string())?;
+    if data.null_count() > 0 {
+        return Err("it has rows that are NULL as a whole".to_owned());
+    }
+    Ok(RecordBatch::from(StructArray::from(data)))
 }
 
 unsafe extern "C" fn log(ctx: *mut c_void, level: i32, bytes: *const u8, len: usize) -> i32 {
