@@ -20,7 +20,6 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, JoinType, NullEquality, Result, internal_err};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter, build_join_schema};
@@ -36,7 +35,7 @@ use datafusion::physical_plan::{
 use futures::stream;
 
 use condition::Condition;
-use groups::{Groups, MOST_PARTS, can_group};
+use groups::{MOST_PARTS, can_group};
 use layout::Layout;
 use run::{Reading, Run, Stage};
 use work::{Sizes, Work};
@@ -205,16 +204,9 @@ impl ExecutionPlan for IntervalJoinExec {
         let Join { left, right, on, null_equality, join_type, .. } = &self.join;
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let (left_keys, right_keys): (Vec<_>, Vec<_>) = on.iter().cloned().unzip();
-        let types = left_keys.iter().map(|key| key.data_type(&left.schema()));
-        let types = types.collect::<Result<Vec<_>>>()?;
         let config = task.session_config();
         let n_threads = config.target_partitions();
         let n_parts = if on.is_empty() { 1 } else { n_threads.clamp(1, MOST_PARTS) };
-        let groups = (0..n_parts).map(|_| {
-            let memory = MemoryConsumer::new("interval join").register(task.memory_pool());
-            Groups::new(&types, memory)
-        });
-        let groups = groups.collect::<Result<Vec<_>>>()?;
         let work = Work {
             join_type: *join_type,
             layout: self.layout.clone(),
@@ -238,7 +230,6 @@ impl ExecutionPlan for IntervalJoinExec {
                 schema: right.schema(),
             },
             right_plan: Arc::clone(right),
-            groups,
             n_parts,
             null_equality: *null_equality,
             metrics,

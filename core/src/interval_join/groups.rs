@@ -1,23 +1,20 @@
-//! Numbers for the keys of an interval join, the same one for equal keys of both sides. Rows are shared out
-//! among parts by their keys, and each part numbers its own.
+//! Numbers for the keys of an interval join, the same one for equal keys of both sides. The left side's rows
+//! are shared out among parts by the hashes of their keys, and each part numbers its own; the right
+//! side's keys are only looked up.
 
-use std::fmt;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array as _, ArrayRef, DynComparator, RecordBatch, make_comparator};
 use arrow::buffer::NullBuffer;
-use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::compute::{SortOptions, concat};
+use arrow::datatypes::DataType;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::{NullEquality, Result};
-use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::logical_expr::EmitTo;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
-use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
-/// Tells whether keys of a type find each other here as they do in the engine's joins. It takes two zeros
-/// of floats for one when it groups and not when it joins.
+/// Tells whether keys of a type find each other here as they do in the engine's joins. Floats have
+/// two zeros, which hash alike and differ.
 pub(super) fn can_group(data_type: &DataType) -> bool {
     data_type.is_integer()
         || data_type.is_string()
@@ -32,15 +29,15 @@ pub(super) fn can_group(data_type: &DataType) -> bool {
 /// The keys of some rows.
 #[derive(Debug)]
 pub(super) struct Keys {
-    columns: Vec<ArrayRef>,
+    pub(super) columns: Vec<ArrayRef>,
     /// The rows that find nothing, because a part of their key is NULL.
     nulls: Option<NullBuffer>,
-    /// The part of the join that a row belongs to; empty if there is one alone.
-    parts: Vec<u8>,
+    /// The hash of each row's key; empty if there are no keys.
+    hashes: Vec<u64>,
     n_rows: usize,
 }
 
-/// How many parts a join may have: keys are shared out among them.
+/// How many parts a join may have.
 pub(super) const MOST_PARTS: usize = 64;
 
 impl Keys {
@@ -52,7 +49,6 @@ impl Keys {
         exprs: &[Arc<dyn PhysicalExpr>],
         rows: &RecordBatch,
         null_equality: NullEquality,
-        n_parts: usize,
     ) -> Result<Self> {
         let n_rows = rows.num_rows();
         let columns = exprs
@@ -65,20 +61,18 @@ impl Keys {
                 NullBuffer::union(nulls.as_ref(), column.logical_nulls().as_ref())
             }),
         };
-        let mut parts = Vec::new();
-        if n_parts > 1 {
-            let mut hashes = vec![0; n_rows];
-            create_hashes(&columns, &RandomState::with_seed(PARTS_SEED), &mut hashes)?;
-            // The high bits tell, as the tables of a part go by the others.
-            let part = |hash: &u64| ((u128::from(*hash) * n_parts as u128) >> 64) as u8;
-            parts = hashes.iter().map(part).collect();
+        let mut hashes = Vec::new();
+        if !columns.is_empty() {
+            hashes.resize(n_rows, 0);
+            create_hashes(&columns, &RandomState::with_seed(0), &mut hashes)?;
         }
-        Ok(Self { columns, nulls, parts, n_rows })
+        Ok(Self { columns, nulls, hashes, n_rows })
     }
 
     /// Returns how much memory they take, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.columns.iter().map(|column| column.get_array_memory_size()).sum()
+        let columns = self.columns.iter().map(|column| column.get_array_memory_size());
+        columns.sum::<usize>() + size_of_val(self.hashes.as_slice())
     }
 
     pub(super) fn n_rows(&self) -> usize {
@@ -86,96 +80,146 @@ impl Keys {
     }
 
     /// Tells whether a row belongs to a part.
-    pub(super) fn is_of(&self, part: usize, row: usize) -> bool {
-        self.parts.get(row).is_none_or(|of_row| usize::from(*of_row) == part)
+    pub(super) fn is_of(&self, part: usize, n_parts: usize, row: usize) -> bool {
+        // The high bits tell, as the tables of a part go by the low ones.
+        let of_row = |hash: &u64| ((u128::from(*hash) * n_parts as u128) >> 64) as usize;
+        self.hashes.get(row).is_none_or(|hash| of_row(hash) == part)
             && self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
     }
+
+    fn hash(&self, row: usize) -> u64 {
+        self.hashes.get(row).copied().unwrap_or_default()
+    }
 }
 
-/// Other than that of the tables that number the keys of a part.
-const PARTS_SEED: u64 = 0x5e55_1041;
+/// Returns the columns of all keys in one piece each.
+///
+/// # Errors
+/// If a column grows too large.
+pub(super) fn in_one_piece(keys: &[Keys]) -> Result<Vec<ArrayRef>> {
+    let n_columns = keys.first().map_or(0, |keys| keys.columns.len());
+    let column = |idx: usize| {
+        let pieces: Vec<_> = keys.iter().map(|keys| keys.columns[idx].as_ref()).collect();
+        Ok(concat(&pieces)?)
+    };
+    (0..n_columns).map(column).collect()
+}
 
-/// Numbers for the keys of a part.
+/// Compares keys of the left side with others.
+pub(super) struct Comparison(Vec<DynComparator>);
+
+impl Comparison {
+    /// Returns the comparison of the left side's keys with those of other rows.
+    ///
+    /// # Errors
+    /// If a type cannot be compared.
+    pub(super) fn new(left: &[ArrayRef], others: &[ArrayRef]) -> Result<Self> {
+        let columns = left.iter().zip(others);
+        let comparators =
+            columns.map(|(left, other)| Ok(make_comparator(left, other, SortOptions::default())?));
+        comparators.collect::<Result<_>>().map(Self)
+    }
+
+    fn is_equal(&self, left: u32, other: usize) -> bool {
+        self.0.iter().all(|compare| compare(left as usize, other) == Ordering::Equal)
+    }
+}
+
+/// Numbers for the keys of a part of the left side.
+#[derive(Debug)]
 pub(super) struct Groups {
-    /// `None` if there are no keys: all rows are of one group.
-    values: Option<Box<dyn GroupValues>>,
-    /// The groups of the left side, once it was read; the right one brings no others.
-    n_of_left: Option<usize>,
-    ids: Vec<usize>,
-    memory: MemoryReservation,
+    /// By hash, from where it points to on: the upper half of a key's hash, and one more than its number;
+    /// 0 is free. At most half of them are taken.
+    slots: Vec<u64>,
+    /// The hash of each key, and the first row that has it.
+    hashes: Vec<u64>,
+    firsts: Vec<u32>,
 }
 
-/// How many keys that only the right side has are kept.
-const MOST_OF_RIGHT: usize = 100_000;
+const FIRST_SLOTS: usize = 1024;
 
 impl Groups {
-    pub(super) fn new(types: &[DataType], memory: MemoryReservation) -> Result<Self> {
-        let fields: Vec<Field> = types
-            .iter()
-            .enumerate()
-            .map(|(idx, data_type)| Field::new(idx.to_string(), data_type.clone(), true))
-            .collect();
-        let values = if fields.is_empty() {
-            None
-        } else {
-            Some(new_group_values(Arc::new(Schema::new(fields)), &GroupOrdering::None)?)
-        };
-        Ok(Self { values, n_of_left: None, ids: Vec::new(), memory })
+    pub(super) fn new() -> Self {
+        Self { slots: vec![0; FIRST_SLOTS], hashes: Vec::new(), firsts: Vec::new() }
     }
 
-    /// Returns how many groups the left side has.
     pub(super) fn len(&self) -> usize {
-        self.n_of_left.unwrap_or_else(|| self.values.as_ref().map_or(1, |values| values.len()))
+        self.hashes.len()
     }
 
-    /// Says that the left side was read.
-    pub(super) fn end_left(&mut self) {
-        self.n_of_left = Some(self.len());
+    /// Returns how much memory they take, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let Self { slots, hashes, firsts } = self;
+        8 * (slots.capacity() + hashes.capacity()) + 4 * firsts.capacity()
     }
 
-    /// Returns the groups of some rows of a batch; from `len()` on they are none of the left side.
-    ///
-    /// # Errors
-    /// If there is not memory enough for the keys.
-    pub(super) fn of(&mut self, keys: &Keys, rows: &UInt32Array) -> Result<&[usize]> {
-        let Some(values) = &mut self.values else {
-            self.ids.clear();
-            self.ids.resize(rows.len(), 0);
-            return Ok(&self.ids);
-        };
-        let columns = if rows.len() == keys.n_rows {
-            keys.columns.clone()
-        } else {
-            let taken = keys.columns.iter().map(|column| Ok(take(column, rows, None)?));
-            taken.collect::<Result<Vec<ArrayRef>>>()?
-        };
-        values.intern(&columns, &mut self.ids)?;
-        self.memory.try_resize(values.size())?;
-        Ok(&self.ids)
+    /// Returns the number of a row's key, if the left side has it.
+    pub(super) fn find(&self, keys: &Keys, row: usize, comparison: &Comparison) -> Option<u32> {
+        self.slot(keys.hash(row), row, comparison).ok()
     }
 
-    /// Drops the keys that only the right side has, if they are many.
-    ///
-    /// # Errors
-    /// Of the engine.
-    pub(super) fn forget_right(&mut self) -> Result<()> {
-        let (Some(values), Some(n_of_left)) = (&mut self.values, self.n_of_left) else {
-            return Ok(());
-        };
-        if values.len() <= 2 * n_of_left + MOST_OF_RIGHT {
-            return Ok(());
+    /// Returns the number of a left row's key, a new one if need be. `base` is the number of the keys'
+    /// first row; the comparison is of the left side with itself.
+    pub(super) fn add(
+        &mut self,
+        keys: &Keys,
+        base: usize,
+        row: usize,
+        comparison: &Comparison,
+    ) -> u32 {
+        let hash = keys.hash(row);
+        match self.slot(hash, base + row, comparison) {
+            Ok(group) => group,
+            Err(slot) => {
+                let group = self.hashes.len() as u32;
+                self.slots[slot] = entry(hash, group);
+                self.hashes.push(hash);
+                self.firsts.push((base + row) as u32);
+                if 2 * self.hashes.len() > self.slots.len() {
+                    self.grow();
+                }
+                group
+            }
         }
-        let keys = values.emit(EmitTo::All)?;
-        let of_left: Vec<ArrayRef> = keys.iter().map(|key| key.slice(0, n_of_left)).collect();
-        values.clear_shrink(0);
-        // They get the numbers that they had, because these are given in order.
-        values.intern(&of_left, &mut self.ids)?;
-        self.memory.try_resize(values.size())
+    }
+
+    /// Returns the number of a key, or the free slot where it would be.
+    fn slot(
+        &self,
+        hash: u64,
+        row: usize,
+        comparison: &Comparison,
+    ) -> std::result::Result<u32, usize> {
+        let mask = self.slots.len() - 1;
+        let mut place = hash as usize & mask;
+        loop {
+            let taken = self.slots[place];
+            if taken == 0 {
+                return Err(place);
+            }
+            let group = taken as u32 - 1;
+            let is_hash = taken >> 32 == hash >> 32;
+            if is_hash && comparison.is_equal(self.firsts[group as usize], row) {
+                return Ok(group);
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
+    fn grow(&mut self) {
+        let n_slots = 4 * self.slots.len();
+        self.slots.clear();
+        self.slots.resize(n_slots, 0);
+        for (hash, group) in self.hashes.iter().zip(0_u32..) {
+            let mut place = *hash as usize & (n_slots - 1);
+            while self.slots[place] != 0 {
+                place = (place + 1) & (n_slots - 1);
+            }
+            self.slots[place] = entry(*hash, group);
+        }
     }
 }
 
-impl fmt::Debug for Groups {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Groups").field("n_groups", &self.len()).finish_non_exhaustive()
-    }
+fn entry(hash: u64, group: u32) -> u64 {
+    (hash >> 32 << 32) | u64::from(group + 1)
 }

@@ -5,6 +5,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -22,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::condition::{Bounds, Interval, Intervals};
-use super::groups::{Groups, Keys};
+use super::groups::Keys;
 use super::side::BYTES_PER_ROW;
 use super::work::{Input, Left, Work};
 
@@ -48,8 +49,7 @@ pub(super) struct Run {
     pub(super) left: Reading,
     pub(super) right: Reading,
     pub(super) right_plan: Arc<dyn ExecutionPlan>,
-    /// The parts of the join, one for each thread.
-    pub(super) groups: Vec<Groups>,
+    /// Among how many parts the keys are shared out, one for each thread.
     pub(super) n_parts: usize,
     pub(super) null_equality: NullEquality,
     pub(super) task: Arc<TaskContext>,
@@ -74,6 +74,8 @@ pub(super) struct RightSide {
     waiting: Option<RecordBatch>,
     chunk: Option<Input>,
     chunk_rows: usize,
+    /// Until it is, the first chunk grows.
+    is_left_sorted: Arc<AtomicBool>,
 }
 
 /// Batches that threads make.
@@ -139,7 +141,7 @@ impl Run {
     }
 
     fn keys(&self, reading: &Reading, rows: &RecordBatch) -> Result<Keys> {
-        Keys::of(&reading.keys, rows, self.null_equality, self.n_parts)
+        Keys::of(&reading.keys, rows, self.null_equality)
     }
 
     async fn read_left(&mut self, mut stream: SendableRecordBatchStream) -> Result<Stage> {
@@ -158,11 +160,17 @@ impl Run {
         }
         // The left side is sorted while the right one is read.
         let work = Arc::clone(&self.work);
-        let groups = mem::take(&mut self.groups);
-        let sorting = SpawnedTask::spawn_blocking(move || work.left(input, groups));
+        let (n_parts, is_left_sorted) = (self.n_parts, Arc::new(AtomicBool::new(false)));
+        let is_sorted = Arc::clone(&is_left_sorted);
+        let sorting = SpawnedTask::spawn_blocking(move || {
+            let left = work.left(input, n_parts);
+            is_sorted.store(true, Ordering::Release);
+            left
+        });
         let stream = self.right_plan.execute(0, Arc::clone(&self.task))?;
         let chunk_rows = self.work.sizes.first_chunk;
-        let mut right = RightSide { stream, waiting: None, chunk: None, chunk_rows };
+        let mut right =
+            RightSide { stream, waiting: None, chunk: None, chunk_rows, is_left_sorted };
         right.chunk = self.read_chunk(&mut right).await?;
         let left = Arc::new(joined(sorting).await?);
         Ok(Stage::Right(left, right))
@@ -186,7 +194,11 @@ impl Run {
     async fn read_chunk(&mut self, right: &mut RightSide) -> Result<Option<Input>> {
         let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
         let mut read = Read::new(memory);
-        while read.n_rows() < right.chunk_rows {
+        let most_rows = |right: &RightSide| match right.is_left_sorted.load(Ordering::Acquire) {
+            true => right.chunk_rows,
+            false => self.work.sizes.most_of_chunk,
+        };
+        while read.n_rows() < most_rows(right) {
             let rows = match right.waiting.take() {
                 Some(rows) => rows,
                 None => {

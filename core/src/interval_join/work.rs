@@ -2,17 +2,16 @@
 //! In: the left side, whole and sorted, and a chunk of the right one. Out: batches, as they are made.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::common::{DataFusionError, JoinType, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::Time;
 use tokio::sync::mpsc;
 
 use super::condition::{Intervals, NEVER};
-use super::groups::{Groups, Keys};
+use super::groups::{Comparison, Groups, Keys, in_one_piece};
 use super::layout::Layout;
 use super::side::{Extent, Side};
 use super::sweep::{Sweep, tasks};
@@ -28,11 +27,19 @@ pub(super) struct Sizes {
     pub(super) task: usize,
     /// By a batch without columns.
     pub(super) counted: usize,
+    /// By a batch of pairs, in the engine's batches.
+    pub(super) batches: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { first_chunk: 65_536, most_of_chunk: 1 << 20, task: 16_384, counted: 65_536 }
+        Self {
+            first_chunk: 65_536,
+            most_of_chunk: 1 << 20,
+            task: 16_384,
+            counted: 65_536,
+            batches: 4,
+        }
     }
 }
 
@@ -62,6 +69,8 @@ pub(super) struct Input {
 #[derive(Debug)]
 pub(super) struct Left {
     rows: RecordBatch,
+    /// The keys of all rows, in which those of the right side are looked up.
+    keys: Vec<ArrayRef>,
     parts: Vec<LeftPart>,
     extent: Option<Extent>,
     /// Which rows had a partner so far, where that is asked for.
@@ -72,8 +81,7 @@ pub(super) struct Left {
 /// The rows of the left side that have some of the keys.
 #[derive(Debug)]
 struct LeftPart {
-    /// The right side's keys are looked up in it, chunk after chunk.
-    groups: Mutex<Groups>,
+    groups: Groups,
     side: Side,
     /// The latest end of each group up to a place, where it is asked whether there is a partner at all.
     latest_ends: Vec<i64>,
@@ -110,24 +118,42 @@ impl Work {
     ///
     /// # Errors
     /// If it does not fit into memory.
-    pub(super) fn left(&self, input: Input, groups: Vec<Groups>) -> Result<Left> {
+    pub(super) fn left(&self, input: Input, n_parts: usize) -> Result<Left> {
         let _timer = self.elapsed.timer();
         let wants_latest = self.only_tests() && self.marks_right();
-        let n_threads = if groups.len() == 1 { self.n_threads } else { 1 };
-        let parts = in_parallel(groups.into_iter().enumerate(), |(part, mut groups)| {
-            let rows = rows_of(part, &input, &mut groups, None)?;
-            groups.end_left();
+        let n_threads = if n_parts == 1 { self.n_threads } else { 1 };
+        let keys = in_one_piece(&input.keys)?;
+        let parts = in_parallel(0..n_parts, |part| {
+            let mut groups = Groups::new();
+            let comparison = Comparison::new(&keys, &keys)?;
+            let (mut rows, mut base) = (Vec::new(), 0);
+            for of_batch in &input.keys {
+                for row in 0..of_batch.n_rows() {
+                    let may_meet = input.intervals[base + row] != NEVER;
+                    if may_meet && of_batch.is_of(part, n_parts, row) {
+                        let group = groups.add(of_batch, base, row, &comparison);
+                        rows.push(((base + row) as u32, group));
+                    }
+                }
+                base += of_batch.n_rows();
+            }
             let side = Side::new(groups.len(), &rows, &input.intervals, n_threads);
             let latest_ends = if wants_latest { side.latest_ends() } else { Vec::new() };
-            Ok(LeftPart { groups: Mutex::new(groups), side, latest_ends })
+            Ok(LeftPart { groups, side, latest_ends })
         })?;
         let Input { rows, memory, .. } = input;
         let matched = unmatched(rows.num_rows(), self.marks_left());
-        let of_parts = parts.iter().map(|part| part.side.size() + 8 * part.latest_ends.len());
-        let size = rows.get_array_memory_size() + matched.len() + of_parts.sum::<usize>();
+        let of_parts = parts.iter().map(|part| {
+            part.side.size() + part.groups.size() + size_of_val(part.latest_ends.as_slice())
+        });
+        let of_keys = keys.iter().map(|column| column.get_array_memory_size());
+        let size = rows.get_array_memory_size()
+            + matched.len()
+            + of_parts.sum::<usize>()
+            + of_keys.sum::<usize>();
         memory.try_resize(size)?;
         let extent = parts.iter().filter_map(|part| part.side.extent()).reduce(Extent::and);
-        Ok(Left { rows, parts, extent, matched, _memory: memory })
+        Ok(Left { rows, keys, parts, extent, matched, _memory: memory })
     }
 
     /// Joins a chunk of the right side, and sends what comes of it.
@@ -139,10 +165,9 @@ impl Work {
         let n_threads = if left.parts.len() == 1 { self.n_threads } else { 1 };
         let parts = match left.extent {
             None => left.parts.iter().map(|_| Side::default()).collect(),
-            Some(extent) => in_parallel(left.parts.iter().enumerate(), |(part, left)| {
-                let mut groups = left.groups.lock().unwrap_or_else(PoisonError::into_inner);
-                let rows = rows_of(part, &input, &mut groups, Some(extent))?;
-                groups.forget_right()?;
+            Some(extent) => in_parallel(0..left.parts.len(), |part| {
+                let groups = &left.parts[part].groups;
+                let rows = rows_of(part, &input, left, extent)?;
                 Ok(Side::new(groups.len(), &rows, &input.intervals, n_threads))
             })?,
         };
@@ -289,8 +314,9 @@ impl Work {
         let mut has_more = true;
         while has_more {
             let timer = self.elapsed.timer();
-            let mut pairs = (Vec::new(), Vec::new());
-            has_more = sweep.fill(&mut pairs.0, &mut pairs.1, self.batch_rows);
+            let n_rows = self.sizes.batches * self.batch_rows;
+            let mut pairs = (Vec::with_capacity(n_rows), Vec::with_capacity(n_rows));
+            has_more = sweep.fill(&mut pairs.0, &mut pairs.1, n_rows);
             let sides = (&left.rows, &chunk.rows);
             let pairs = (UInt32Array::from(pairs.0), UInt32Array::from(pairs.1));
             let pairs = self.layout.matching(sides, pairs)?;
@@ -336,29 +362,24 @@ impl Work {
     }
 }
 
-/// Returns the rows of a part with their groups: those that may have a partner of the left side, as far as
-/// that is known.
-fn rows_of(
-    part: usize,
-    input: &Input,
-    groups: &mut Groups,
-    reach: Option<Extent>,
-) -> Result<Vec<(u32, u32)>> {
-    let may_meet = |row: usize| {
-        let interval = input.intervals[row];
-        interval != NEVER && reach.is_none_or(|extent| extent.reaches(interval))
-    };
-    let n_of_left = if reach.is_some() { groups.len() } else { u32::MAX as usize };
-    let (mut found, mut base) = (Vec::new(), 0);
+/// Returns the rows of a part of a chunk that may have a partner, with their groups.
+fn rows_of(part: usize, input: &Input, left: &Left, extent: Extent) -> Result<Vec<(u32, u32)>> {
+    let (groups, n_parts) = (&left.parts[part].groups, left.parts.len());
+    let (mut rows, mut base) = (Vec::new(), 0);
     for keys in &input.keys {
-        let rows = (0..keys.n_rows()).filter(|row| keys.is_of(part, *row) && may_meet(base + row));
-        let rows: UInt32Array = rows.map(|row| Some(row as u32)).collect();
-        let of_rows = groups.of(keys, &rows)?.iter().zip(rows.values());
-        let of_rows = of_rows.filter(|(group, _)| **group < n_of_left);
-        found.extend(of_rows.map(|(group, row)| (base as u32 + row, *group as u32)));
+        let comparison = Comparison::new(&left.keys, &keys.columns)?;
+        let intervals = &input.intervals[base..base + keys.n_rows()];
+        for (row, interval) in intervals.iter().enumerate() {
+            if extent.reaches(*interval)
+                && keys.is_of(part, n_parts, row)
+                && let Some(group) = groups.find(keys, row, &comparison)
+            {
+                rows.push(((base + row) as u32, group));
+            }
+        }
         base += keys.n_rows();
     }
-    Ok(found)
+    Ok(rows)
 }
 
 /// Does something with each item, on a thread of its own if there are several.
