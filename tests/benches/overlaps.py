@@ -65,7 +65,7 @@ TABLES = {
 
 MEET = 'a.start < b."end" AND b.start < a."end"'
 USER = 'a."user" = b."user"'
-KEPT = "count(*) AS pairs, sum(a.n) AS of_a, sum(b.n) AS of_b"
+KEPT = "count(*) AS pairs, max(a.n) AS of_a, max(b.n) AS of_b"
 
 
 def case(table, select, on, ours=None):
@@ -111,7 +111,7 @@ CASES = {
     ),
     "the latest before": (
         "million",
-        'SELECT count(*), sum(b.n) FROM million a ASOF JOIN fifty b ON a."user" = b."user" AND a.start >= b.start',
+        'SELECT count(*), max(b.n) FROM million a ASOF JOIN fifty b ON a."user" = b."user" AND a.start >= b.start',
         None,
     ),
     "the latest before, of a million": (

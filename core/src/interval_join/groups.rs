@@ -3,6 +3,7 @@
 //! side's keys are only looked up.
 
 use std::cmp::Ordering;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, DynComparator, RecordBatch, make_comparator};
@@ -36,6 +37,9 @@ pub(super) struct Keys {
     hashes: Vec<u64>,
     n_rows: usize,
 }
+
+/// How many keys are looked up together.
+pub(super) const AT_ONCE: usize = 64;
 
 /// How many parts a join may have.
 pub(super) const MOST_PARTS: usize = 64;
@@ -151,6 +155,19 @@ impl Groups {
     pub(super) fn size(&self) -> usize {
         let Self { slots, hashes, firsts } = self;
         8 * (slots.capacity() + hashes.capacity()) + 4 * firsts.capacity()
+    }
+
+    /// Reads where the keys of some rows will be looked up. Memory answers them together, and not one
+    /// after the other as when each is compared at once.
+    pub(super) fn look_ahead(&self, keys: &Keys, rows: &[usize]) {
+        let mask = self.slots.len() - 1;
+        let first = |row: &usize| {
+            let hash = keys.hash(*row);
+            let taken = self.slots[hash as usize & mask];
+            let is_hash = taken != 0 && taken >> 32 == hash >> 32;
+            if is_hash { self.firsts[(taken as u32 - 1) as usize] } else { 0 }
+        };
+        black_box(rows.iter().map(first).fold(0, u32::wrapping_add));
     }
 
     /// Returns the number of a row's key, if the left side has it.

@@ -11,7 +11,7 @@ use datafusion::physical_plan::metrics::Time;
 use tokio::sync::mpsc;
 
 use super::condition::{Intervals, NEVER};
-use super::groups::{Comparison, Groups, Keys, in_one_piece};
+use super::groups::{AT_ONCE, Comparison, Groups, Keys, in_one_piece};
 use super::layout::Layout;
 use super::side::{Extent, Side};
 use super::sweep::{Sweep, tasks};
@@ -128,10 +128,14 @@ impl Work {
             let comparison = Comparison::new(&keys, &keys)?;
             let (mut rows, mut base) = (Vec::new(), 0);
             for of_batch in &input.keys {
-                for row in 0..of_batch.n_rows() {
-                    let may_meet = input.intervals[base + row] != NEVER;
-                    if may_meet && of_batch.is_of(part, n_parts, row) {
-                        let group = groups.add(of_batch, base, row, &comparison);
+                let is_wanted = |row: &usize| {
+                    input.intervals[base + row] != NEVER && of_batch.is_of(part, n_parts, *row)
+                };
+                let wanted: Vec<usize> = (0..of_batch.n_rows()).filter(is_wanted).collect();
+                for wanted in wanted.chunks(AT_ONCE) {
+                    groups.look_ahead(of_batch, wanted);
+                    for row in wanted {
+                        let group = groups.add(of_batch, base, *row, &comparison);
                         rows.push(((base + row) as u32, group));
                     }
                 }
@@ -368,14 +372,17 @@ fn rows_of(part: usize, input: &Input, left: &Left, extent: Extent) -> Result<Ve
     let (mut rows, mut base) = (Vec::new(), 0);
     for keys in &input.keys {
         let comparison = Comparison::new(&left.keys, &keys.columns)?;
-        let intervals = &input.intervals[base..base + keys.n_rows()];
-        for (row, interval) in intervals.iter().enumerate() {
-            if extent.reaches(*interval)
-                && keys.is_of(part, n_parts, row)
-                && let Some(group) = groups.find(keys, row, &comparison)
-            {
-                rows.push(((base + row) as u32, group));
-            }
+        let is_wanted = |row: &usize| {
+            extent.reaches(input.intervals[base + row]) && keys.is_of(part, n_parts, *row)
+        };
+        let wanted: Vec<usize> = (0..keys.n_rows()).filter(is_wanted).collect();
+        for wanted in wanted.chunks(AT_ONCE) {
+            groups.look_ahead(keys, wanted);
+            let found = wanted.iter().filter_map(|row| {
+                let group = groups.find(keys, *row, &comparison)?;
+                Some(((base + row) as u32, group))
+            });
+            rows.extend(found);
         }
         base += keys.n_rows();
     }

@@ -11,6 +11,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::statistics::Statistics;
 use sessionql_plugin_abi::message::ColumnType;
 
 use super::cell::{Cell, Value, exact_float};
@@ -72,7 +73,7 @@ pub(super) fn survey(
             return Err(Fault::new(format!("two columns are called `{name}`")));
         }
         columns.push(FileColumn { name, column_type, is_declared });
-        if reading.is_checked() {
+        if reading.is_checked() && !is_known_to_fit(&reader, field) {
             checked.push(column_idx);
         }
     }
@@ -136,6 +137,28 @@ fn each_batch(
         }
     }
     Ok(())
+}
+
+/// Tells whether the file says of all instants of a column that they are within what can be told.
+fn is_known_to_fit(reader: &ParquetRecordBatchReaderBuilder<File>, field: &Field) -> bool {
+    let DataType::Timestamp(unit, Some(_)) = field.data_type() else { return false };
+    let per_second = per_second(*unit);
+    if per_second > 1_000_000 {
+        return false;
+    }
+    let is_told = |number: Option<&i64>| {
+        number.is_some_and(|number| instant_of(*number, per_second, None).is_some())
+    };
+    reader.metadata().row_groups().iter().all(|rows| {
+        let chunk = rows
+            .columns()
+            .iter()
+            .find(|column| column.column_path().parts() == std::slice::from_ref(field.name()));
+        match chunk.and_then(|chunk| chunk.statistics()) {
+            Some(Statistics::Int64(told)) => is_told(told.min_opt()) && is_told(told.max_opt()),
+            _ => false,
+        }
+    })
 }
 
 fn open(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>, Fault> {
@@ -300,13 +323,7 @@ fn instants(array: &ArrayRef, is_declared: bool, zone: chrono_tz::Tz) -> Result<
     // Units of each second, and whether the values are clock times.
     let (numbers, per_second, is_local): (ArrayRef, i64, bool) = match array.data_type() {
         DataType::Timestamp(unit, of_zone) => {
-            let per_second = match unit {
-                TimeUnit::Second => 1,
-                TimeUnit::Millisecond => 1_000,
-                TimeUnit::Microsecond => 1_000_000,
-                TimeUnit::Nanosecond => 1_000_000_000,
-            };
-            (cast(&DataType::Int64)?, per_second, of_zone.is_none())
+            (cast(&DataType::Int64)?, per_second(*unit), of_zone.is_none())
         }
         _ => {
             let days = cast(&DataType::Date64)?;
@@ -346,6 +363,15 @@ fn instants(array: &ArrayRef, is_declared: bool, zone: chrono_tz::Tz) -> Result<
         let _n_bytes = builder.push(micros.map_or(Value::Null, Value::Micros));
     }
     Ok(builder.finish())
+}
+
+fn per_second(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    }
 }
 
 /// Returns the instant that is so many units after 1970, by the clock of `zone` if there is one.
