@@ -170,8 +170,12 @@ impl Inner {
         if let Some(pass) = pass {
             pass.accepted(&quota);
         }
-        let head =
-            ResponseHead { status, headers: header::pass_on(&headers), body_len: body.len_bytes() };
+        let head = ResponseHead {
+            status,
+            headers: header::pass_on(&headers),
+            body_len: body.len_bytes(),
+            base_url: self.origin.base().as_str().trim_end_matches('/').to_owned(),
+        };
         Ok(Reply::Answer(Box::new(Answer { head, body })))
     }
 

@@ -1,8 +1,8 @@
 //! The options of a connection. What the vendor does not state is an option, safe by default.
 
-use sessionql_plugin_sdk::message::{Auth, ConnectionOption, OptionType};
+use sessionql_plugin_sdk::message::{Auth, ConnectionOption};
 use sessionql_plugin_sdk::time::MINUTE_US;
-use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError, Zone};
+use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError, Zone, options};
 
 /// When bounds may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,49 +102,36 @@ fn auth(options: &Options, errors: &mut Vec<WireError>) -> Auth {
 /// Declares the options for the manifest.
 pub(crate) fn declare() -> Vec<ConnectionOption> {
     let defaults = Settings::default();
-    let secret = |name, doc| ConnectionOption { secret: true, ..text(name, doc) };
+    let secret = |name, doc| ConnectionOption { secret: true, ..options::text(name, doc) };
     vec![
-        choice(
+        options::choice(
             "auth",
             ["none", "basic", "bearer", "header"],
             "How requests are authenticated: not at all, or with the options named below.",
         ),
-        text("username", "User name for `auth = \"basic\"`."),
+        options::text("username", "User name for `auth = \"basic\"`."),
         secret("password", "Password for `auth = \"basic\"`."),
         secret("token", "Token for `auth = \"bearer\"`."),
-        text("header", "Name of the header for `auth = \"header\"`."),
+        options::text("header", "Name of the header for `auth = \"header\"`."),
         secret("value", "Value of the header for `auth = \"header\"`."),
-        text(
+        options::text(
             "time_zone",
             "Time zone of the server; without it no bound is sent, and a time without offset is an error.",
         ),
-        choice(
+        options::choice(
             "selection",
             ["prove", "overlap", "other"],
             "Whether bounds select the sessions that overlap them: to be proven first, known, or known not to.",
         ),
-        choice(
+        options::choice(
             "unfinished",
             ["unknown", "no_logout"],
             "Whether it is known that an unfinished session has no `logoutDate`.",
         ),
-        ConnectionOption {
-            option_type: OptionType::Duration,
-            default: Some(defaults.clock_skew_us.into()),
-            ..text("clock_skew", "How far the server's clock may be behind; no bound is later.")
-        },
+        options::duration(
+            "clock_skew",
+            Some(defaults.clock_skew_us),
+            "How far the server's clock may be behind; no bound is later.",
+        ),
     ]
-}
-
-fn text(name: &str, doc: &str) -> ConnectionOption {
-    ConnectionOption { name: name.to_owned(), doc: doc.to_owned(), ..ConnectionOption::default() }
-}
-
-/// Declares an option with few values, of which the first is the default.
-fn choice<const N: usize>(name: &str, values: [&str; N], doc: &str) -> ConnectionOption {
-    ConnectionOption {
-        default: values.first().map(|value| (*value).into()),
-        values: values.map(str::to_owned).into(),
-        ..text(name, doc)
-    }
 }

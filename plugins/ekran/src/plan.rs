@@ -8,7 +8,7 @@ use sessionql_plugin_sdk::filters::{Span, earlier, span, window};
 use sessionql_plugin_sdk::message::{Estimate, Filter, HttpRequest, Plan, Request, Verdict};
 use sessionql_plugin_sdk::time::{MINUTE_US, SECOND_US};
 use sessionql_plugin_sdk::zone::LocalSecond;
-use sessionql_plugin_sdk::{Reason, Result, Timestamp, WireError, Zone};
+use sessionql_plugin_sdk::{Result, Timestamp, WireError, Zone, plans};
 
 use crate::options::{Selection, Settings};
 use crate::sessions_request;
@@ -84,12 +84,6 @@ pub(crate) struct Learned {
     pub(crate) has_open: bool,
 }
 
-impl Learned {
-    pub(crate) fn of(request: &Request) -> Self {
-        serde_json::from_value(request.learned.clone()).unwrap_or_default()
-    }
-}
-
 /// What the filters ask for, all together, and which values are used.
 #[derive(Debug, Default)]
 struct Asked {
@@ -116,12 +110,12 @@ enum May {
 /// # Errors
 /// `plugin_error` if the host's clock cannot be read.
 pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireError> {
-    let latest = clock(request)? - settings.clock_skew_us;
+    let latest = plans::clock(request)? - settings.clock_skew_us;
     let asked = Asked::read(request);
     if asked.is_contradictory() {
-        return Ok(no_rows(request));
+        return Ok(plans::no_rows(request, "the filters contradict each other"));
     }
-    let learned = Learned::of(request);
+    let learned: Learned = plans::learned(request);
     let may = may_send(settings, &learned);
     let zone = match may {
         May::Send(zone) | May::SendProven(zone) => Some(zone),
@@ -149,10 +143,8 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
         (May::No(why), Some(_)) => (Slice::default(), Some(why)),
         (_, None) => (Slice::default(), None),
     };
-    let answers: Vec<_> =
-        request.filters.iter().map(|filter| asked.verdict(filter, &slice, why_not)).collect();
-    let (verdicts, reasons) =
-        answers.into_iter().map(|(verdict, reason)| (verdict, reason.to_owned())).unzip();
+    let answers = request.filters.iter().map(|filter| asked.verdict(filter, &slice, why_not));
+    let (verdicts, reasons) = plans::judged(answers);
     let needs_straddlers = slice.needs_straddlers(&asked.windows);
     let before = slice.start.as_ref().filter(|_| needs_straddlers).map(Moment::request);
     let is_open_ended = slice.start.is_some() && slice.end.is_some() && !slice.only_started;
@@ -171,17 +163,6 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
     })
 }
 
-/// Returns the host's clock.
-///
-/// # Errors
-/// `plugin_error` if it cannot be read.
-pub(crate) fn clock(request: &Request) -> Result<Timestamp, WireError> {
-    Timestamp::parse(&request.clock).ok_or_else(|| {
-        let message = format!("the host's clock `{}` cannot be read", request.clock);
-        WireError::new(Reason::PluginError, message)
-    })
-}
-
 /// Tells whether the server could show now how it reads local times of another offset than before.
 fn proves_offset(zone: Zone, latest: Timestamp, learned: &Learned) -> bool {
     let second = zone.second_before(latest - 60 * MINUTE_US);
@@ -197,17 +178,6 @@ fn may_send(settings: &Settings, learned: &Learned) -> May {
         (Some(zone), _, Some(true)) => May::SendProven(zone),
         (_, _, Some(false)) => May::No("the server does not select as bounds would need it"),
         (_, _, None) => May::Prove,
-    }
-}
-
-/// No row can pass, so no row is as good as an exact answer.
-fn no_rows(request: &Request) -> Plan {
-    let n_filters = request.filters.len();
-    Plan {
-        verdicts: vec![Verdict::Exact; n_filters],
-        reasons: vec!["the filters contradict each other".to_owned(); n_filters],
-        estimate: Estimate { requests: Some(0), rows: Some(0) },
-        ..Plan::default()
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use sessionql_plugin_sdk::filters::{Span, span, window};
 use sessionql_plugin_sdk::message::{Gap, HttpRequest, Report, Request, ScanRequest};
-use sessionql_plugin_sdk::{Error, Host, Level, Reason, Result};
+use sessionql_plugin_sdk::{Error, Host, Level, Reason, Result, plans};
 
 use crate::options::Settings;
-use crate::plan::{Learned, Moment, Slice, clock};
+use crate::plan::{Learned, Moment, Slice};
 use crate::probe::Candidates;
 use crate::record::{Key, Reading, Session};
 use crate::table::{OF_LOGIN, OF_LOGOUT, Rows};
@@ -18,8 +18,7 @@ use crate::window::{Cut, Shown, touches_all};
 /// # Errors
 /// What the host says, a refused request, an answer that cannot be read.
 pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> Result<Report> {
-    let slice: Slice = serde_json::from_value(scan.slice.clone())
-        .map_err(|error| Error::plugin(format!("the slice cannot be read: {error}")))?;
+    let slice: Slice = plans::slice(scan)?;
     let request = &scan.request;
     let keeps_raw = request.columns.iter().any(|name| name == "raw");
     let run = Run {
@@ -29,7 +28,7 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
         windows: request.filters.iter().filter_map(window).collect(),
         reading: Reading::new(settings.zone, keeps_raw),
         rows: Rows::new(host, &request.columns)?,
-        learned: Learned::of(request),
+        learned: plans::learned(request),
         n_sessions: 0,
     };
     run.read(&slice)
@@ -186,7 +185,7 @@ impl Run<'_> {
         if self.learned.selects_by_overlap == Some(false) {
             return Ok(None);
         }
-        let latest = clock(self.request)? - self.settings.clock_skew_us;
+        let latest = plans::clock(self.request)? - self.settings.clock_skew_us;
         Ok(Some(Candidates::before(zone, latest)))
     }
 

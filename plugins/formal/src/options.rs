@@ -1,8 +1,8 @@
 //! The options of a connection.
 
-use sessionql_plugin_sdk::message::{ConnectionOption, OptionType};
+use sessionql_plugin_sdk::message::ConnectionOption;
 use sessionql_plugin_sdk::time::{DAY_US, MINUTE_US};
-use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError};
+use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError, options};
 
 /// The most rows that a request may ask for. Source: the API reference, `limit`.
 const MOST_ROWS: i64 = 100_000;
@@ -89,56 +89,43 @@ impl Settings {
 pub(crate) fn declare() -> Vec<ConnectionOption> {
     let defaults = Settings::default();
     vec![
-        ConnectionOption { required: true, secret: true, ..text("api_key", "The API key.") },
+        options::secret("api_key", "The API key."),
+        options::choice(
+            "api_key_in",
+            ["header", "bearer"],
+            "Where the key goes: `X-API-KEY` or `Authorization: Bearer`.",
+        ),
         ConnectionOption {
-            default: Some("header".into()),
-            values: ["header", "bearer"].map(str::to_owned).into(),
-            ..text("api_key_in", "Where the key goes: `X-API-KEY` or `Authorization: Bearer`.")
-        },
-        ConnectionOption {
-            option_type: OptionType::Int,
             default: Some(defaults.page_rows.into()),
-            ..text("page_size", "How many sessions a request asks for, 1 to 100000.")
+            ..options::int("page_size", None, "How many sessions a request asks for, 1 to 100000.")
         },
         ConnectionOption {
-            option_type: OptionType::Int,
             default: Some(defaults.max_lookups.into()),
-            ..text(
+            ..options::int(
                 "max_lookups",
+                None,
                 "How many ids are asked for one by one before all sessions are read instead; 0 never asks so.",
             )
         },
-        ConnectionOption {
-            default: Some("unknown".into()),
-            values: ["unknown", "start"].map(str::to_owned).into(),
-            ..text(
-                "timestamp_is",
-                "Which time of a session the API filters and sorts on; `start` lets upper bounds be sent too.",
-            )
-        },
-        duration(
+        options::choice(
+            "timestamp_is",
+            ["unknown", "start"],
+            "Which time of a session the API filters and sorts on; `start` lets upper bounds be sent too.",
+        ),
+        options::duration(
             "max_session",
             None,
             "How long a session lasts at most; lets windows and bounds on `end` be sent.",
         ),
-        duration(
+        options::duration(
             "slack",
             Some(defaults.slack_us),
             "How far the time that the API filters on may lie outside of the session's own.",
         ),
-        duration(
+        options::duration(
             "history",
             Some(defaults.history_us),
             "How far back sessions are sure to be found; a question that reaches further has a gap.",
         ),
     ]
-}
-
-fn text(name: &str, doc: &str) -> ConnectionOption {
-    ConnectionOption { name: name.to_owned(), doc: doc.to_owned(), ..ConnectionOption::default() }
-}
-
-fn duration(name: &str, default_us: Option<i64>, doc: &str) -> ConnectionOption {
-    let default = default_us.map(Into::into);
-    ConnectionOption { option_type: OptionType::Duration, default, ..text(name, doc) }
 }

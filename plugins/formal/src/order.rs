@@ -8,7 +8,8 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use sessionql_plugin_sdk::{Timestamp, WireError};
+use sessionql_plugin_sdk::message::Request;
+use sessionql_plugin_sdk::{Timestamp, WireError, plans};
 
 use crate::options::Settings;
 
@@ -42,8 +43,8 @@ pub(crate) struct Order {
 
 impl Order {
     /// Begins a scan. Of two times, each may lie `slack` outside of its session.
-    pub(crate) fn new(settings: &Settings, clock: &str) -> Result<Self, WireError> {
-        let clock = crate::plan::clock(clock)?;
+    pub(crate) fn new(settings: &Settings, request: &Request) -> Result<Self, WireError> {
+        let clock = plans::clock(request)?;
         let margin_us = settings.slack_us.saturating_mul(2);
         Ok(Self {
             is_stable: settings.filters_on_start,

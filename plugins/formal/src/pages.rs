@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         request: &Request,
         known: Known,
     ) -> Result<Self> {
-        let order = Order::new(settings, &request.clock)?;
+        let order = Order::new(settings, request)?;
         Ok(Self { host, known, order, seen: HashSet::new() })
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use sessionql_plugin_sdk::filters::{Span, earlier, span, texts, window};
 use sessionql_plugin_sdk::message::{Estimate, Filter, Gap, HttpRequest, Plan, Request, Verdict};
 use sessionql_plugin_sdk::time::SECOND_US;
-use sessionql_plugin_sdk::{Reason, Timestamp, WireError};
+use sessionql_plugin_sdk::{Timestamp, WireError, plans};
 
 use crate::options::Settings;
 
@@ -79,10 +79,10 @@ struct Bounds {
 /// # Errors
 /// `plugin_error` if the host's clock cannot be read.
 pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireError> {
-    let clock = clock(&request.clock)?;
+    let clock = plans::clock(request)?;
     let asked = Asked::read(&request.filters);
     if asked.is_contradictory() {
-        return Ok(no_rows(request));
+        return Ok(plans::no_rows(request, "the filters contradict each other"));
     }
     let lookup = asked.ids.as_ref().filter(|ids| ids.len() <= settings.max_lookups);
     let bounds = asked.bounds(settings);
@@ -90,12 +90,7 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
         Some(_) => verdict_of_lookup(filter),
         None => verdict_of_listing(settings, filter, bounds),
     };
-    let (verdicts, reasons): (Vec<_>, Vec<_>) = request
-        .filters
-        .iter()
-        .map(judge)
-        .map(|(verdict, reason)| (verdict, reason.to_owned()))
-        .unzip();
+    let (verdicts, reasons) = plans::judged(request.filters.iter().map(judge));
     let horizon = clock - settings.history_us;
     let mut plan = Plan {
         verdicts,
@@ -114,7 +109,7 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
             plan.slices = vec![json!(Slice::Lookup { ids })];
         }
         None => {
-            let limit = page_rows(settings, request, &plan.verdicts);
+            let limit = plans::page_rows(request, &plan.verdicts, settings.page_rows);
             let listing = Listing {
                 limit,
                 start: bounds.since.and_then(|since| sent_since(since - settings.slack_us)),
@@ -125,24 +120,6 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
         }
     }
     Ok(plan)
-}
-
-/// Reads the host's clock.
-///
-/// # Errors
-/// `plugin_error` if it cannot be read.
-pub(crate) fn clock(text: &str) -> Result<Timestamp, WireError> {
-    Timestamp::parse(text).ok_or_else(|| {
-        let message = format!("the host's clock `{text}` cannot be read");
-        WireError::new(Reason::PluginError, message)
-    })
-}
-
-/// The rows of a page: fewer than usual only if all of them will count.
-fn page_rows(settings: &Settings, request: &Request, verdicts: &[Verdict]) -> u64 {
-    let all_exact = verdicts.iter().all(|verdict| *verdict == Verdict::Exact);
-    let limit = request.limit.filter(|_| all_exact).unwrap_or(settings.page_rows);
-    limit.clamp(1, settings.page_rows)
 }
 
 /// Returns a lower bound as it is sent: whole seconds, for the API may know no finer ones, and one
@@ -156,17 +133,6 @@ fn sent_since(since: Timestamp) -> Option<String> {
 fn sent_until(until: Timestamp) -> Option<String> {
     let next = (until + (2 * SECOND_US - 1)).0.div_euclid(SECOND_US).saturating_mul(SECOND_US);
     (next < Timestamp::MAX.0).then(|| Timestamp(next.max(0)).to_rfc3339())
-}
-
-/// No row can pass, so no row is as good as an exact answer.
-fn no_rows(request: &Request) -> Plan {
-    let n_filters = request.filters.len();
-    Plan {
-        verdicts: vec![Verdict::Exact; n_filters],
-        reasons: vec!["the filters contradict each other".to_owned(); n_filters],
-        estimate: Estimate { requests: Some(0), rows: Some(0) },
-        ..Plan::default()
-    }
 }
 
 impl<'a> Asked<'a> {
@@ -233,8 +199,7 @@ impl<'a> Asked<'a> {
                 format!("until {}", until.to_rfc3339())
             }
         };
-        let message = format!("asked {asked}, covered from {}", shown(horizon));
-        Some(Gap { reason: Reason::History, message })
+        Some(plans::history_gap(&asked, horizon))
     }
 
     /// Before when sessions must have begun or ended.
@@ -243,7 +208,7 @@ impl<'a> Asked<'a> {
     }
 
     fn notes(&self, settings: &Settings, horizon: Timestamp, is_lookup: bool) -> Vec<String> {
-        let horizon = shown(horizon);
+        let horizon = horizon.to_rfc3339_s();
         let mut notes = Vec::new();
         if self.start.since.is_none() && self.open_since().is_some() {
             let what = "may be missing, for the API may no longer show it";
@@ -256,7 +221,7 @@ impl<'a> Asked<'a> {
             && self.start.since.is_none_or(|start| start < since)
         {
             let what = "are not looked for, as option `max_session` says";
-            notes.push(format!("sessions that began before {} {what}", shown(since)));
+            notes.push(format!("sessions that began before {} {what}", since.to_rfc3339_s()));
         }
         notes
     }
@@ -297,10 +262,4 @@ fn verdict_of_listing(
         }
         (false, false) => (Unsupported, "the API has no such bound"),
     }
-}
-
-/// Returns an instant for people, who need no fractions of a second.
-fn shown(instant: Timestamp) -> String {
-    Timestamp((instant + (SECOND_US - 1)).0.div_euclid(SECOND_US).saturating_mul(SECOND_US))
-        .to_rfc3339()
 }

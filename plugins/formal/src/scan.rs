@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sessionql_plugin_sdk::message::{Report, ScanRequest};
-use sessionql_plugin_sdk::{Error, Host, Result, Rows};
+use sessionql_plugin_sdk::{Error, Host, Result, Rows, plans};
 
 use crate::options::Settings;
 use crate::pages::{Known, Reader};
@@ -16,12 +16,10 @@ use crate::{refusal, table};
 /// # Errors
 /// What the host says, a refused request, an answer that cannot be read, cursors in a circle.
 pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> Result<Report> {
-    let slice: Slice = serde_json::from_value(scan.slice.clone())
-        .map_err(|error| Error::plugin(format!("the slice cannot be read: {error}")))?;
+    let slice: Slice = plans::slice(scan)?;
     let table = table::sessions(settings);
     let mut rows = table.rows(host, &scan.request)?;
-    // What another version of this plugin learned may have another form.
-    let known: Known = serde_json::from_value(scan.request.learned.clone()).unwrap_or_default();
+    let known: Known = plans::learned(&scan.request);
     let mut reader = Reader::new(settings, host, &scan.request, known)?;
     let (mut note, mut gap) = (None, None);
     match slice {

@@ -1,8 +1,8 @@
 //! The options of a connection.
 
-use sessionql_plugin_sdk::message::{ConnectionOption, OptionType};
+use sessionql_plugin_sdk::message::ConnectionOption;
 use sessionql_plugin_sdk::time::MINUTE_US;
-use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError};
+use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError, options};
 
 /// What a connection is set to.
 #[derive(Debug, Clone, Copy)]
@@ -56,44 +56,28 @@ impl Settings {
 pub(crate) fn declare() -> Vec<ConnectionOption> {
     let defaults = Settings::default();
     vec![
-        ConnectionOption { required: true, ..text("username", "User who may search sessions.") },
-        ConnectionOption {
-            required: true,
-            secret: true,
-            ..text("password", "Password of that user.")
-        },
-        flag(
+        options::required("username", "User who may search sessions."),
+        options::secret("password", "Password of that user."),
+        options::flag(
             "total_is_true",
             "Whether `totalRecords` may be 28 only if there are 28 sessions; else that has to be seen.",
         ),
-        flag(
+        options::flag(
             "not_found_is_empty",
             "Whether a 404 to a search by user, address or id means that there is no such session.",
         ),
         ConnectionOption {
-            option_type: OptionType::Int,
             default: Some(defaults.max_split_requests.into()),
-            ..text(
+            ..options::int(
                 "max_split_requests",
+                None,
                 "How many more searches a scan may send when an answer holds only 28 sessions of more.",
             )
         },
-        ConnectionOption {
-            option_type: OptionType::Duration,
-            default: Some(defaults.clock_slack_us.into()),
-            ..text(
-                "clock_slack",
-                "How far the clock that dates sessions may be behind the one that dates answers.",
-            )
-        },
+        options::duration(
+            "clock_slack",
+            Some(defaults.clock_slack_us),
+            "How far the clock that dates sessions may be behind the one that dates answers.",
+        ),
     ]
-}
-
-fn text(name: &str, doc: &str) -> ConnectionOption {
-    ConnectionOption { name: name.to_owned(), doc: doc.to_owned(), ..ConnectionOption::default() }
-}
-
-fn flag(name: &str, doc: &str) -> ConnectionOption {
-    let default = Some(false.into());
-    ConnectionOption { option_type: OptionType::Bool, default, ..text(name, doc) }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sessionql_plugin_sdk::filters::{Span, earlier, span, texts, window};
 use sessionql_plugin_sdk::message::{Estimate, Filter, Gap, Plan, Request, Verdict};
-use sessionql_plugin_sdk::{Reason, Timestamp, WireError};
+use sessionql_plugin_sdk::{Reason, Timestamp, WireError, plans};
 
 use crate::answer::Session;
 use crate::search::{Criteria, Field, is_plain};
@@ -80,29 +80,19 @@ enum How {
 /// # Errors
 /// `plugin_error` if the host's clock cannot be read.
 pub(crate) fn plan(request: &Request) -> Result<Plan, WireError> {
-    let clock = Timestamp::parse(&request.clock).ok_or_else(|| {
-        let message = format!("the host's clock `{}` cannot be read", request.clock);
-        WireError::new(Reason::PluginError, message)
-    })?;
+    let clock = plans::clock(request)?;
     let asked = Asked::read(&request.filters);
-    let n_filters = request.filters.len();
-    let no_rows = |reason: &str| Plan {
-        verdicts: vec![Verdict::Exact; n_filters],
-        reasons: vec![reason.to_owned(); n_filters],
-        estimate: Estimate { requests: Some(0), rows: Some(0) },
-        ..Plan::default()
-    };
     if asked.is_contradictory() {
-        return Ok(no_rows("the filters contradict each other"));
+        return Ok(plans::no_rows(request, "the filters contradict each other"));
     }
     let gaps: Vec<Gap> = asked.gap(clock).into_iter().collect();
     if asked.excludes_open {
         let notes = vec!["the provider shows open sessions only".to_owned()];
-        return Ok(Plan { gaps, notes, ..no_rows("no open session passes") });
+        return Ok(Plan { gaps, notes, ..plans::no_rows(request, "no open session passes") });
     }
     let (slice, how) = asked.slice();
     let answers = request.filters.iter().map(|filter| verdict(filter, &how));
-    let (verdicts, reasons) = answers.map(|(verdict, reason)| (verdict, reason.to_owned())).unzip();
+    let (verdicts, reasons) = plans::judged(answers);
     let searches = &slice.searches;
     let is_keyed = searches.iter().all(|search| search.criteria.is_keyed());
     let previews = searches.iter().take(N_PREVIEWS).map(|search| search.criteria.request());

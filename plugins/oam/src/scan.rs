@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use sessionql_plugin_sdk::message::{Gap, HttpRequest, Report, ScanRequest};
-use sessionql_plugin_sdk::{Error, Host, Reason, Refusal, Result, WireError};
+use sessionql_plugin_sdk::{Host, Reason, Refusal, Result, WireError, plans};
 
 use crate::answer::Answer;
 use crate::options::Settings;
@@ -49,11 +49,8 @@ pub(crate) struct Searcher<'a> {
 /// What the host says, a refused search, an answer that cannot be read, a 404 that may mean
 /// anything.
 pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> Result<Report> {
-    let slice: Slice = serde_json::from_value(scan.slice.clone())
-        .map_err(|error| Error::plugin(format!("the slice cannot be read: {error}")))?;
-    let learned = &scan.request.learned;
-    // What another version of this plugin learned may have another form.
-    let known: Known = serde_json::from_value(learned.clone()).unwrap_or_default();
+    let slice: Slice = plans::slice(scan)?;
+    let known: Known = plans::learned(&scan.request);
     let n_splits_left = settings.max_split_requests;
     let clock = &scan.request.clock;
     let before = known.clone();

@@ -1,8 +1,8 @@
 //! The options of a connection.
 
-use sessionql_plugin_sdk::message::{ConnectionOption, CredentialPlacement, OptionType};
+use sessionql_plugin_sdk::message::{ConnectionOption, CredentialPlacement};
 use sessionql_plugin_sdk::time::{DAY_US, MINUTE_US};
-use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError};
+use sessionql_plugin_sdk::{ErrorDocument, Options, Reason, WireError, options};
 
 /// A version of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,41 +92,32 @@ impl Settings {
 pub(crate) fn declare() -> Vec<ConnectionOption> {
     let defaults = Settings::default();
     vec![
-        ConnectionOption { required: true, ..text("client_id", "Id of the API credentials.") },
-        ConnectionOption {
-            required: true,
-            secret: true,
-            ..text("client_secret", "Secret of the API credentials.")
-        },
-        ConnectionOption {
-            default: Some("beta".into()),
-            values: ["beta", "v1"].map(str::to_owned).into(),
-            ..text("api_version", "Version of the API; beta keeps 7 days of sessions, v1 keeps 30.")
-        },
-        ConnectionOption {
-            default: Some("query".into()),
-            values: ["query", "basic", "form", "json"].map(str::to_owned).into(),
-            ..text("credentials_in", "Where a token request carries id and secret.")
-        },
-        duration(
+        options::required("client_id", "Id of the API credentials."),
+        options::secret("client_secret", "Secret of the API credentials."),
+        options::choice(
+            "api_version",
+            ["beta", "v1"],
+            "Version of the API; beta keeps 7 days of sessions, v1 keeps 30.",
+        ),
+        options::choice(
+            "credentials_in",
+            ["query", "basic", "form", "json"],
+            "Where a token request carries id and secret.",
+        ),
+        options::duration(
             "slack",
             Some(defaults.slack_us),
             "How far the API's record of a session may lie from its begin or end in time.",
         ),
-        duration(
+        options::duration(
             "history_margin",
             Some(defaults.margin_us),
             "How much of the oldest history is left out, for it may vanish while it is read.",
         ),
-        duration("history", None, "How far back sessions are kept, if not as `api_version` says."),
+        options::duration(
+            "history",
+            None,
+            "How far back sessions are kept, if not as `api_version` says.",
+        ),
     ]
-}
-
-fn text(name: &str, doc: &str) -> ConnectionOption {
-    ConnectionOption { name: name.to_owned(), doc: doc.to_owned(), ..ConnectionOption::default() }
-}
-
-fn duration(name: &str, default_us: Option<i64>, doc: &str) -> ConnectionOption {
-    let default = default_us.map(Into::into);
-    ConnectionOption { option_type: OptionType::Duration, default, ..text(name, doc) }
 }

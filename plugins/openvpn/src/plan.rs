@@ -7,8 +7,7 @@ use std::cmp::max;
 use serde::{Deserialize, Serialize};
 use sessionql_plugin_sdk::filters::{Span, earlier, span, texts, window};
 use sessionql_plugin_sdk::message::{Estimate, Filter, Gap, HttpRequest, Plan, Request, Verdict};
-use sessionql_plugin_sdk::time::SECOND_US;
-use sessionql_plugin_sdk::{Reason, Result, Timestamp, WireError};
+use sessionql_plugin_sdk::{Result, Timestamp, WireError, plans};
 
 use crate::options::Settings;
 use crate::table::{OPEN, PAGE_ROWS, STATES};
@@ -79,14 +78,13 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
     let horizon = horizon(settings, request, settings.history_us)?;
     let asked = Asked::read(&request.filters);
     if asked.is_contradictory() {
-        return Ok(no_rows(request));
+        return Ok(plans::no_rows(request, "the filters contradict each other"));
     }
     let covered = horizon + settings.slack_us;
     let way = asked.way(covered);
     let stretch = asked.stretch(way);
-    let answers: Vec<_> = request.filters.iter().map(|filter| asked.verdict(filter, way)).collect();
-    let (verdicts, reasons): (Vec<_>, Vec<_>) =
-        answers.into_iter().map(|(verdict, reason)| (verdict, reason.to_owned())).unzip();
+    let answers = request.filters.iter().map(|filter| asked.verdict(filter, way));
+    let (verdicts, reasons) = plans::judged(answers);
     let mut plan = Plan {
         verdicts,
         reasons,
@@ -102,7 +100,7 @@ pub(crate) fn plan(settings: &Settings, request: &Request) -> Result<Plan, WireE
         return Ok(plan);
     }
     let chains = asked.chains(way, horizon, settings.slack_us);
-    let size = page_size(request, &plan.verdicts);
+    let size = plans::page_rows(request, &plan.verdicts, PAGE_ROWS);
     let begin = |chain: &Chain| chain.add_to(crate::sessions_request(settings.version), size);
     plan.previews = chains.iter().map(begin).collect();
     plan.slices = vec![serde_json::json!(Slice { size, chains })];
@@ -119,31 +117,10 @@ pub(crate) fn horizon(
     request: &Request,
     history_us: i64,
 ) -> Result<Timestamp, WireError> {
-    let clock = Timestamp::parse(&request.clock).ok_or_else(|| {
-        let message = format!("the host's clock `{}` cannot be read", request.clock);
-        WireError::new(Reason::PluginError, message)
-    })?;
+    let clock = plans::clock(request)?;
     let learned_us = request.learned.get("history_us").and_then(serde_json::Value::as_i64);
     let history_us = learned_us.map_or(history_us, |learned_us| learned_us.min(history_us));
     Ok((clock - history_us + settings.margin_us).ceil_ms())
-}
-
-/// The rows of a page: fewer than the most only if all of them will count.
-fn page_size(request: &Request, verdicts: &[Verdict]) -> u64 {
-    let all_exact = verdicts.iter().all(|verdict| *verdict == Verdict::Exact);
-    let limit = request.limit.filter(|_| all_exact).unwrap_or(PAGE_ROWS);
-    limit.clamp(1, PAGE_ROWS)
-}
-
-/// No row can pass, so no row is as good as an exact answer.
-fn no_rows(request: &Request) -> Plan {
-    let n_filters = request.filters.len();
-    Plan {
-        verdicts: vec![Verdict::Exact; n_filters],
-        reasons: vec!["the filters contradict each other".to_owned(); n_filters],
-        estimate: Estimate { requests: Some(0), rows: Some(0) },
-        ..Plan::default()
-    }
 }
 
 impl Asked {
@@ -294,7 +271,7 @@ impl Asked {
     }
 
     fn notes(&self, way: Way, horizon: Timestamp) -> Vec<String> {
-        let horizon = shown(horizon);
+        let horizon = horizon.to_rfc3339_s();
         let names_open = self.states.as_ref().is_some_and(|states| states.contains(&OPEN));
         let asks_for_open = match way {
             Way::Open | Way::Updated(_) => true,
@@ -324,18 +301,7 @@ fn gap(stretch: Span, covered: Timestamp) -> Option<Gap> {
         }
         _ => return None,
     };
-    Some(history_gap(&asked, covered))
-}
-
-/// Returns the gap of a question that reaches before the history.
-pub(crate) fn history_gap(asked: &str, covered: Timestamp) -> Gap {
-    let message = format!("asked {asked}, covered from {}", shown(covered));
-    Gap { reason: Reason::History, message }
-}
-
-/// Returns an instant for people, who need no fractions of a second.
-fn shown(instant: Timestamp) -> String {
-    Timestamp((instant + (SECOND_US - 1)).0.div_euclid(SECOND_US) * SECOND_US).to_rfc3339()
+    Some(plans::history_gap(&asked, covered))
 }
 
 /// Returns the states that pass a filter, if it is on `status` and names only known ones; the API

@@ -3,10 +3,12 @@
 
 use sessionql_plugin_sdk::message::{Report, ScanRequest};
 use sessionql_plugin_sdk::time::DAY_US;
-use sessionql_plugin_sdk::{Cursors, Error, Host, Refusal, Result, Rows, Timestamp, WireError};
+use sessionql_plugin_sdk::{
+    Host, Pages, Paging, Refusal, Result, Rows, Timestamp, WireError, plans,
+};
 
 use crate::options::Settings;
-use crate::plan::{Chain, Slice, history_gap, horizon};
+use crate::plan::{Chain, Slice, horizon};
 use crate::table::sessions;
 
 /// The history that every version of the API keeps.
@@ -25,8 +27,7 @@ enum End {
 /// # Errors
 /// What the host says, a refused request, an answer that cannot be read, cursors in a circle.
 pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> Result<Report> {
-    let slice: Slice = serde_json::from_value(scan.slice.clone())
-        .map_err(|error| Error::plugin(format!("the slice cannot be read: {error}")))?;
+    let slice: Slice = plans::slice(scan)?;
     let short_horizon = horizon(settings, &scan.request, SHORT_HISTORY_US)?;
     let table = sessions(settings);
     let mut rows = table.rows(host, &scan.request)?;
@@ -44,7 +45,7 @@ pub(crate) fn scan(settings: &Settings, host: &Host<'_>, scan: &ScanRequest) -> 
         };
         is_short = true;
         let asked = format!("from {}", chain.start_date);
-        gap = Some(history_gap(&asked, short_horizon + settings.slack_us));
+        gap = Some(plans::history_gap(&asked, short_horizon + settings.slack_us));
         if let End::TooOld(refusal) = read(settings, host, &short, slice.size, &mut rows)? {
             return Err(too_old(refusal).into());
         }
@@ -64,18 +65,17 @@ fn read(
     rows: &mut Rows<'_>,
 ) -> Result<End> {
     let first = chain.add_to(crate::sessions_request(settings.version), size);
-    let mut cursors = Cursors::default();
-    let mut request = first.clone();
-    loop {
-        let response = match host.http(&request)?.accepted()? {
+    let mut pages = Pages::new(&first, &Paging::cursor("nextCursor", "cursor"))?;
+    while let Some(response) = pages.send(host)? {
+        let response = match response.accepted()? {
             Ok(response) => response,
             Err(refusal) if refuses_start(&refusal) => return Ok(End::TooOld(refusal)),
             Err(refusal) => return Err(refusal.into()),
         };
         let page = rows.decode(response, "sessions")?;
-        let Some(cursor) = cursors.follow(page.text("nextCursor")?)? else { return Ok(End::Read) };
-        request = first.clone().with_query("cursor", cursor);
+        pages.follow(&page)?;
     }
+    Ok(End::Read)
 }
 
 /// Tells whether a request was refused for its `startDate`.

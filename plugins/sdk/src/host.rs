@@ -57,7 +57,7 @@ impl<'call> Host<'call> {
                 let head = serde_json::from_slice(&head).map_err(|error| {
                     Error::plugin(format!("the host's answer to `{label}` cannot be read: {error}"))
                 })?;
-                Ok(Response { host: self, label, head, body })
+                Ok(Response { host: self, label, head, body, refused_first: None })
             }
             ffi::CANCELLED => Err(Error::Cancelled),
             _ => Err(serde_json::from_slice::<ErrorDocument>(&head).map_or_else(
@@ -97,8 +97,10 @@ impl<'call> Host<'call> {
 pub struct Response<'host> {
     host: &'host Host<'host>,
     label: String,
-    head: ResponseHead,
+    pub(crate) head: ResponseHead,
     body: u64,
+    /// What its first record must not be; see [`Pages`](crate::Pages).
+    pub(crate) refused_first: Option<u64>,
 }
 
 impl<'host> Response<'host> {

@@ -8,6 +8,7 @@
 
 mod cell;
 mod closed_end;
+mod page;
 mod shape;
 mod sink;
 mod visit;
@@ -15,18 +16,21 @@ mod visit;
 use std::io::BufReader;
 
 use serde::de::DeserializeSeed as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sessionql_plugin_abi::ffi::Level;
-use sessionql_plugin_abi::message::Report;
+use sessionql_plugin_abi::message::{Gap, HttpRequest, Report};
 use sessionql_plugin_abi::{Reason, WireError};
 
 use self::cell::Cell;
 use self::closed_end::EndRule;
+pub use self::page::Page;
+use self::page::no_list;
 use self::shape::Node;
 use self::sink::Sink;
 use self::visit::Envelope;
 use crate::error::{Error, Result};
 use crate::host::{Host, Response};
+use crate::pages::{Pages, Paging};
 use crate::table::{Column, Table};
 
 /// Bodies up to this size are parsed from one piece of memory, larger ones as a stream.
@@ -38,51 +42,8 @@ pub struct Rows<'host> {
     host: &'host Host<'host>,
     node: Node,
     sink: Sink<'host>,
-}
-
-/// What a page says beside its records.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
-    /// How many records it held.
-    pub n_records: usize,
-    /// Whether the list of records was there at all; see [`Rows::decode_sparse`].
-    pub has_list: bool,
-    /// Its other fields.
-    pub fields: Map<String, Value>,
-    request: String,
-}
-
-impl Page {
-    /// Returns the text of a field, such as a cursor, by its keys joined by dots; `None` if it, or
-    /// an object on the way to it, is missing, null or empty.
-    ///
-    /// # Errors
-    /// `bad_answer` if it is something else.
-    pub fn text(&self, path: &str) -> Result<Option<&str>> {
-        let (outer, name) = path.rsplit_once('.').unwrap_or(("", path));
-        let mut members = &self.fields;
-        for key in outer.split('.').filter(|key| !key.is_empty()) {
-            members = match members.get(key) {
-                None | Some(Value::Null) => return Ok(None),
-                Some(Value::Object(members)) => members,
-                Some(_) => return Err(self.no_text(path)),
-            };
-        }
-        match members.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err(self.no_text(path)),
-        }
-    }
-
-    /// Returns the page if it had a list of records.
-    fn with_list(self, records: &str) -> Result<Self> {
-        if self.has_list { Ok(self) } else { Err(no_list(&self.request, records)) }
-    }
-
-    fn no_text(&self, path: &str) -> Error {
-        Error::bad_answer(format!("the answer to `{}` has no text in `{path}`", self.request))
-    }
+    /// What the pages that were read do not hold.
+    gaps: Vec<Gap>,
 }
 
 impl<'host> Rows<'host> {
@@ -106,7 +67,32 @@ impl<'host> Rows<'host> {
             node.feed(&column.path, cell);
         }
         let cells = used.into_iter().map(Cell::new).collect();
-        Ok(Self { host, node, sink: Sink::new(host, cells, columns.len(), rule) })
+        let sink = Sink::new(host, cells, columns.len(), rule);
+        Ok(Self { host, node, sink, gaps: Vec::new() })
+    }
+
+    /// Reads all pages of a listing and emits their records.
+    ///
+    /// `first` is the request of the first page without the parameters of `paging`, which says how
+    /// each page leads to the next; `records` is where the list is, as for
+    /// [`decode`](Self::decode). What may be missing because the listing shrank meanwhile is a gap
+    /// of the report. For pages that need more than that, take [`Pages`] itself.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode) and [`Pages::follow`].
+    pub fn read_pages(
+        &mut self,
+        first: &HttpRequest,
+        paging: &Paging,
+        records: &str,
+    ) -> Result<()> {
+        let mut pages = Pages::new(first, paging)?;
+        while let Some(response) = pages.send(self.host)? {
+            let page = self.decode(response, records)?;
+            pages.follow(&page)?;
+        }
+        self.gaps.extend(pages.gap());
+        Ok(())
     }
 
     /// Reads the records of an answer and emits them.
@@ -127,6 +113,7 @@ impl<'host> Rows<'host> {
     /// As [`decode`](Self::decode), but for a list that is missing.
     pub fn decode_sparse(&mut self, response: Response<'_>, records: &str) -> Result<Page> {
         let response = response.success()?;
+        self.sink.refuse_first(response.refused_first);
         let request = response.request().to_owned();
         if response.body_len() <= WHOLE_BODY_BYTES {
             return self.decode_sparse_text(&request, &response.text()?, records);
@@ -177,7 +164,8 @@ impl<'host> Rows<'host> {
         if let Some(line) = self.sink.unknown_fields() {
             self.host.log(Level::Debug, &line)?;
         }
-        let (notes, gaps) = (self.sink.notes(), self.sink.gaps());
+        let (notes, mut gaps) = (self.sink.notes(), self.sink.gaps());
+        gaps.extend(self.gaps);
         Ok(Report { notes, gaps, ..Report::default() })
     }
 
@@ -208,8 +196,13 @@ impl<'host> Rows<'host> {
         match parsed {
             Ok(page) => {
                 self.sink.flush()?;
-                let (n_records, has_list) = (self.sink.n_records(), self.sink.has_list());
-                Ok(Page { n_records, has_list, request: request.to_owned(), ..page })
+                Ok(Page {
+                    n_records: self.sink.n_records(),
+                    has_list: self.sink.has_list(),
+                    request: request.to_owned(),
+                    first_record: self.sink.first_record(),
+                    ..page
+                })
             }
             Err(error) => Err(self.failure(request, records, &error)),
         }
@@ -219,13 +212,16 @@ impl<'host> Rows<'host> {
         if let Some(interrupt) = self.sink.interrupt.take() {
             return interrupt;
         }
+        if self.sink.is_repeated() {
+            return crate::pages::repeated(request);
+        }
         let Some(problem) = self.sink.problem.take() else {
-            return match error.is_data() {
-                true => no_list(request, records),
-                false => {
-                    Error::bad_answer(format!("the answer to `{request}` is no JSON: {error}"))
-                }
+            let no_json = match (self.sink.no_json.take(), error.is_data()) {
+                (Some(no_json), _) => no_json,
+                (None, true) => return no_list(request, records),
+                (None, false) => error.to_string(),
             };
+            return Error::bad_answer(format!("the answer to `{request}` is no JSON: {no_json}"));
         };
         let dot = if problem.path.is_empty() { "" } else { "." };
         let path = format!("{records}[{}]{dot}{}", self.sink.n_records(), problem.path);
@@ -235,10 +231,6 @@ impl<'host> Rows<'host> {
         );
         WireError { column: problem.column, ..WireError::new(Reason::BadAnswer, message) }.into()
     }
-}
-
-fn no_list(request: &str, records: &str) -> Error {
-    Error::bad_answer(format!("the answer to `{request}` has no list `{records}`"))
 }
 
 /// Returns a column by its name.

@@ -19,6 +19,9 @@ use sessionql_plugin_abi::{ErrorDocument, Reason, WireError};
 use crate::export::loopback::{Connection, Ended, Loaded, Services};
 use crate::time::Timestamp;
 
+/// The base URL of the API that a test plays; links may lead to below it.
+pub const BASE_URL: &str = "https://api.test/base";
+
 /// A host for tests with one open connection.
 ///
 /// It checks what the real host checks first: requests must match the connection's patterns, a
@@ -248,7 +251,8 @@ impl<S: FnMut(&HttpRequest) -> Reply> Services for Run<'_, S> {
         };
         self.scan.requests.push(request.clone());
         let Reply { status, headers, body } = (self.server)(&request);
-        let head = ResponseHead { status, headers, body_len: body.len() as u64 };
+        let (body_len, base_url) = (body.len() as u64, BASE_URL.to_owned());
+        let head = ResponseHead { status, headers, body_len, base_url };
         (ffi::OK, json!(head).to_string().into_bytes(), body)
     }
 

@@ -62,6 +62,12 @@ impl Timestamp {
         instant.to_rfc3339_opts(format, true)
     }
 
+    /// Returns RFC 3339 in UTC in whole seconds, rounded up: `2022-10-25T00:00:00Z`. For people.
+    pub fn to_rfc3339_s(self) -> String {
+        let second = (self + (SECOND_US - 1)).0.div_euclid(SECOND_US);
+        Self(second.saturating_mul(SECOND_US)).to_rfc3339()
+    }
+
     /// Returns RFC 3339 in UTC with three fraction digits, rest cut off: `2022-10-25T00:00:00.000Z`.
     pub fn to_rfc3339_ms(self) -> String {
         self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -174,5 +180,7 @@ mod tests {
         assert_eq!(Timestamp(1).ceil_ms(), Timestamp(1000));
         assert_eq!(Timestamp(1000).ceil_ms(), Timestamp(1000));
         assert_eq!(Timestamp(1999).floor_ms(), Timestamp(1000));
+        assert_eq!(Timestamp(1).to_rfc3339_s(), "1970-01-01T00:00:01Z");
+        assert_eq!(Timestamp(-1).to_rfc3339_s(), "1970-01-01T00:00:00Z");
     }
 }

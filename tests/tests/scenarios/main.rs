@@ -11,6 +11,7 @@
 //! lately. `last_result`: the table `_`.
 //! `figures`: what four providers cost. `local_tables`: files as tables. `engine`: what holds of every query. `explain`: what EXPLAIN
 //! promises. `plugins`: the wall; `wall`: that it holds. `c_plugin`: the example in C.
+//! `old_plugins`: libraries that were built against the oldest header.
 //! `parameters`: values from outside. `program`: the binary; `fmt` and `check`: its other two tasks.
 //! `config` and `doctor`: what it says of its configuration. `saved`, `query_tests`, `automation`:
 //! saved queries, their tests, and what runs them. `streams`: terminals, files and pipes.
@@ -48,6 +49,8 @@ mod local_tables;
 mod mistakes;
 mod model;
 mod oam;
+#[cfg(unix)]
+mod old_plugins;
 mod openvpn_faults;
 mod openvpn_model;
 mod openvpn_requests;

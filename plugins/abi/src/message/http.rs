@@ -45,4 +45,8 @@ pub struct ResponseHead {
     pub headers: Vec<(String, String)>,
     /// Length of the body in bytes, after decompression.
     pub body_len: u64,
+    /// The connection's base URL without a slash at its end, so that absolute links in an answer
+    /// can be told from links to elsewhere; empty if the host does not say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub base_url: String,
 }

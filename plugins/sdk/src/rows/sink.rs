@@ -1,5 +1,6 @@
 //! Takes values in any order within a record, closes records, and emits full batches.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
@@ -40,9 +41,15 @@ pub(super) struct Sink<'host> {
     /// Records of the current page.
     n_records: usize,
     has_list: bool,
+    /// The hash of the page's first record, as it was written.
+    first: Option<u64>,
+    /// The hash that the first record must not have.
+    refused_first: Option<u64>,
     n_unknown: u64,
     unknown: Vec<String>,
     pub(super) problem: Option<Problem>,
+    /// Why a record is no JSON, if that was found out beside the document's own reader.
+    pub(super) no_json: Option<String>,
     /// What the host said when it ended the scan.
     pub(super) interrupt: Option<Error>,
 }
@@ -63,9 +70,12 @@ impl<'host> Sink<'host> {
             n_rows: 0,
             n_records: 0,
             has_list: false,
+            first: None,
+            refused_first: None,
             n_unknown: 0,
             unknown: Vec::new(),
             problem: None,
+            no_json: None,
             interrupt: None,
         }
     }
@@ -73,6 +83,30 @@ impl<'host> Sink<'host> {
     pub(super) fn begin_page(&mut self) {
         self.n_records = 0;
         self.has_list = false;
+        self.first = None;
+    }
+
+    /// Says which first record the next page must not have.
+    pub(super) fn refuse_first(&mut self, hash: Option<u64>) {
+        self.refused_first = hash;
+    }
+
+    /// Takes the first record of a page as it is written. False: the page was seen before.
+    pub(super) fn see_first(&mut self, text: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        self.first = Some(hasher.finish());
+        !self.is_repeated()
+    }
+
+    /// Returns the hash of the page's first record.
+    pub(super) fn first_record(&self) -> Option<u64> {
+        self.first
+    }
+
+    /// Tells whether the page begins with the record that it must not begin with.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.first.is_some() && self.first == self.refused_first
     }
 
     pub(super) fn begin_list(&mut self) {

@@ -44,12 +44,16 @@ impl<'de> Visitor<'de> for Envelope<'_, '_> {
         };
         while let Some(key) = map.next_key::<String>()? {
             if key == *first {
+                let mut inner = Map::new();
                 map.next_value_seed(Envelope {
                     keys: rest,
                     node: self.node,
                     sink: self.sink,
-                    fields: self.fields,
+                    fields: &mut inner,
                 })?;
+                if !rest.is_empty() {
+                    self.fields.insert(key, Value::Object(inner));
+                }
             } else {
                 self.fields.insert(key, map.next_value()?);
             }
@@ -62,12 +66,32 @@ impl<'de> Visitor<'de> for Envelope<'_, '_> {
             return Err(A::Error::custom("a list in place of an object"));
         }
         self.sink.begin_list();
+        if let Some(text) = list.next_element::<Box<RawValue>>()? {
+            first_record(&text, self.node, self.sink).map_err(A::Error::custom)?;
+        }
         while list.next_element_seed(Field { node: self.node, sink: self.sink })?.is_some() {
             if !self.sink.end_record() {
                 return Err(A::Error::custom("a record was refused"));
             }
         }
         Ok(())
+    }
+}
+
+/// Reads the first record of a page, by which pages are told apart.
+fn first_record(text: &RawValue, node: &Node, sink: &mut Sink<'_>) -> serde_json::Result<()> {
+    if !sink.see_first(text.get()) {
+        return Err(serde_json::Error::custom("a page came again"));
+    }
+    let field = Field { node, sink: &mut *sink };
+    let walked = field.deserialize(&mut serde_json::Deserializer::from_str(text.get()));
+    match walked {
+        Ok(()) if sink.end_record() => Ok(()),
+        Ok(()) => Err(serde_json::Error::custom("a record was refused")),
+        Err(error) => {
+            sink.no_json = (!error.is_data()).then(|| error.to_string());
+            Err(error)
+        }
     }
 }
 
