@@ -46,7 +46,7 @@
  *     only filters that its manifest names. A host refuses a manifest that names what it does not
  *     know, and says so, for what it cannot do it must not leave out.
  *   - Codes of errors and gaps. A host that does not know one takes it for "other".
- *   - Levels of log, for which a host takes the nearest that it knows.
+ *   - Levels of log. A host takes one that it does not know for SESSIONQL_LOG_DEBUG.
  *
  * What never changes within version 1: the name and type of the symbol; names, types, order and
  * meaning of the fields that are there; the return codes; who owns and frees what; which function

@@ -114,7 +114,15 @@ impl Documents for Faulty {
         version.and_then(|version| version.parse().ok()).unwrap_or(1)
     }
 
+    /// Commits the crime that the environment names, for there are no options yet.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a manifest is asked for before there are options"
+    )]
     fn describe() -> Answer {
+        if let Ok(crime) = std::env::var("SESSIONQL_FAULTY_CRIME") {
+            commit(&crime, "describe");
+        }
         Answer::document(&manifest())
     }
 

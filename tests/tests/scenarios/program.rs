@@ -211,6 +211,29 @@ fn a_plugin_of_another_abi_ends_with_5() {
 }
 
 #[test]
+fn a_plugin_that_panics_when_it_is_described_ends_with_5() {
+    let program = Program::new();
+    program.rewrite_config(|config| {
+        format!(
+            "{config}\n[connections.bad]\nplugin = \"faulty\"\nbase_url = \"http://127.0.0.1:9\"\n"
+        )
+    });
+    let run = |sql: &str| {
+        command(&program.config(), &["-c", sql])
+            .env("SESSIONQL_FAULTY_CRIME", "panic_in_describe")
+            .output()
+            .expect("the program starts")
+    };
+    let output = run("SELECT * FROM bad");
+    assert_eq!((code(&output), stdout(&output)), (5, String::new()));
+    let text = stderr(&output);
+    assert!(text.contains("plugin `faulty`"), "{text}");
+    assert!(text.contains("a panic in describe, as asked"), "{text}");
+    let others = run("SELECT count(*) FROM openvpn");
+    assert_eq!(code(&others), 0, "{}", stderr(&others));
+}
+
+#[test]
 fn a_secret_in_a_public_file_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let program = Program::new();

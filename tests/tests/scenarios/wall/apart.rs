@@ -4,7 +4,7 @@ use sessionql_tests::{program, run};
 use super::{APART, Crimes, ask, failure, faulty};
 
 /// Keys for a plugin that is soon taken for one that hangs.
-const IMPATIENT: &str = "isolation = \"process\"\ntime_limit = \"400ms\"\n";
+const IMPATIENT: &str = "isolation = \"process\"\ntime_limit = \"2s\"\n";
 
 fn error_of(engine: &sessionql_core::Engine) -> Error {
     ask(engine, "bad").expect_err("an error was due")
@@ -103,20 +103,20 @@ fn a_plugin_that_hangs_is_ended() {
     for (crime, expected) in [
         (
             "hang_in_connect",
-            "connection `bad`: plugin `faulty` did not answer for 400ms in `connect` and was ended"
+            "connection `bad`: plugin `faulty` did not answer for 2s in `connect` and was ended"
                 .to_owned(),
         ),
         (
             "hang_in_plan",
-            format!("{scan}plugin `faulty` did not answer for 400ms in `plan` and was ended"),
+            format!("{scan}plugin `faulty` did not answer for 2s in `plan` and was ended"),
         ),
         (
             "hang_in_scan",
-            format!("{scan}plugin `faulty` did not answer for 400ms in `scan` and was ended"),
+            format!("{scan}plugin `faulty` did not answer for 2s in `scan` and was ended"),
         ),
         (
             "hang_after_two_batches",
-            format!("{scan}plugin `faulty` did not answer for 400ms in `scan` and was ended"),
+            format!("{scan}plugin `faulty` did not answer for 2s in `scan` and was ended"),
         ),
     ] {
         let engine = faulty(crime, IMPATIENT);
@@ -126,9 +126,9 @@ fn a_plugin_that_hangs_is_ended() {
         assert!(hint.contains("`time_limit`"), "{hint}");
     }
     let message = failure(&Crimes::with(&[]).engine("stops_itself", IMPATIENT));
-    assert!(message.contains("did not answer for 400ms in `scan`"), "{message}");
+    assert!(message.contains("did not answer for 2s in `scan`"), "{message}");
     let message = failure(&Crimes::with(&["DESCRIBE=1"]).engine("none", IMPATIENT));
-    assert!(message.contains("did not answer for 400ms in `describe`"), "{message}");
+    assert!(message.contains("did not answer for 2s in `describe`"), "{message}");
 }
 
 #[test]
