@@ -155,8 +155,8 @@ fn answers_of_another_shape_are_errors() {
     let about = "the answer to `GET /api/beta/sessions` has";
     assert_eq!(answer(json!({})), format!("{about} no list `sessions`"));
     assert_eq!(
-        answer(json!({"sessions": [], "nextCursor": 5})),
-        format!("{about} no text in `nextCursor`")
+        answer(json!({"sessions": [], "nextCursor": true})),
+        format!("{about} a cursor that is neither text nor a whole number")
     );
     assert_eq!(
         answer(json!({"sessions": [{"id": "a"}, {}]})),
