@@ -64,3 +64,27 @@ pub fn command(config: &Path, arguments: &[&str]) -> Command {
     command.args(arguments).env_remove("SESSIONQL_CONFIG").env("NO_COLOR", "1");
     command
 }
+
+/// Returns what a program printed on standard output.
+///
+/// # Panics
+/// If it is no UTF-8.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
+}
+
+/// Returns what a program printed on standard error.
+///
+/// # Panics
+/// If it is no UTF-8.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("output is UTF-8")
+}
+
+/// Returns a program's exit code.
+///
+/// # Panics
+/// If a signal ended it.
+pub fn code(output: &Output) -> i32 {
+    output.status.code().expect("the program ended by itself")
+}

@@ -3,23 +3,12 @@
 
 use std::collections::HashSet;
 
-use sessionql_plugin_abi::message::{Column, ColumnType, FilterOp, Manifest, Table};
+use sessionql_plugin_abi::message::{
+    Column, ColumnType, DECLARED_COLUMNS, FilterOp, HOST_COLUMNS, Manifest, Table,
+};
 use sessionql_plugin_abi::{Reason, WireError};
 
 use crate::config::{HOST_KEYS, is_name};
-
-/// The common columns that the host makes itself; a plugin must not declare them.
-const MADE_BY_HOST: [&str; 3] = ["duration", "provider", "connection"];
-
-/// The types of the common columns that a plugin declares.
-const COMMON: [(&str, ColumnType); 6] = [
-    ("id", ColumnType::Text),
-    ("user", ColumnType::Text),
-    ("start", ColumnType::Timestamp),
-    ("end", ColumnType::Timestamp),
-    ("status", ColumnType::Text),
-    ("client_ip", ColumnType::Text),
-];
 
 /// Returns the manifest, if it is sound.
 ///
@@ -85,7 +74,7 @@ fn column_faults(table: &Table) -> Vec<String> {
         if !is_name(&column.name) || !names.insert(column.name.as_str()) {
             faults.push(format!("column `{}` cannot have this name", column.name));
         }
-        if table.is_main && MADE_BY_HOST.contains(&column.name.as_str()) {
+        if table.is_main && HOST_COLUMNS.contains(&column.name.as_str()) {
             faults.push(format!("column `{}` is made by the host", column.name));
         }
         if column.filters.contains(&FilterOp::OpenDuring) {
@@ -112,7 +101,7 @@ fn column_faults(table: &Table) -> Vec<String> {
         faults.push("it takes `open_during` but has no time columns".to_owned());
     }
     if table.is_main {
-        for (name, column_type) in COMMON {
+        for (name, column_type) in DECLARED_COLUMNS {
             if find(name).is_some_and(|column| column.column_type != column_type) {
                 faults.push(format!("the common column `{name}` has another type"));
             }

@@ -7,7 +7,8 @@ mod scan;
 
 pub use http::{HttpRequest, ResponseHead};
 pub use manifest::{
-    Auth, BaseUrl, Column, ColumnType, Connected, ConnectionOption, CredentialPlacement, FilterOp,
-    History, Io, Limits, Manifest, OptionType, Pattern, Rate, Table, TimeColumns,
+    Auth, BaseUrl, Column, ColumnType, Connected, ConnectionOption, CredentialPlacement,
+    DECLARED_COLUMNS, FilterOp, HOST_COLUMNS, History, Io, Limits, Manifest, OptionType, Pattern,
+    Rate, Table, TimeColumns,
 };
 pub use scan::{Bound, Estimate, Filter, Gap, Plan, Report, Request, ScanRequest, Value, Verdict};

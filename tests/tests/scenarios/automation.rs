@@ -2,10 +2,10 @@
 //! examples of `docs/automation.md`, completions and the manual page.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
-use sessionql_tests::program::{Program, command};
+use sessionql_tests::program::{Program, command, stderr, stdout};
 use sessionql_tests::{plugin_directory, program};
 
 fn examples() -> PathBuf {
@@ -26,14 +26,6 @@ fn detections() -> Vec<PathBuf> {
 
 fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("output is UTF-8")
 }
 
 /// Returns a shell that finds the program, its plugins and the sandbox's configuration.

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sessionql_sandbox::openvpn::SessionRecord;
 use sessionql_sandbox::{Fault, On};
-use sessionql_tests::program::{Program, command};
+use sessionql_tests::program::{Program, code, command, stderr, stdout};
 
 /// Three sessions of the last hours, and a state that is not there yet.
 struct World {
@@ -50,18 +50,6 @@ impl World {
         assert!(openvpn.remove("b").is_some());
         openvpn.upsert(SessionRecord::active("d", "dan", self.ago(2)));
     }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("output is UTF-8")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("the program ended by itself")
 }
 
 /// Returns the lines of csv, only the first two fields of each.

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use sessionql_tests::program::{code, stdout};
 use sessionql_tests::{plugin_directory, program};
 
 /// A connection that is right, of five lines; its secret is in the environment.
@@ -61,14 +62,6 @@ impl Place {
         let directory = format!("{}/", self.directory.path().display());
         String::from_utf8_lossy(&output.stderr).replace(&directory, "")
     }
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("the program ended by itself")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
 }
 
 /// What a statement that must not run says of a configuration.

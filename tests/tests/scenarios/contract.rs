@@ -1,17 +1,7 @@
 //! What scripts may rely on, where no other file holds it: windows of the command line, branches of
 //! `sessions`, files that are replaced or kept, and the machine formats byte for byte.
 
-use std::process::Output;
-
-use sessionql_tests::program::Program;
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("the program ended by itself")
-}
+use sessionql_tests::program::{Program, code, stdout};
 
 /// Replaces the time that something took, which no test can know.
 fn timeless(line: &str) -> String {

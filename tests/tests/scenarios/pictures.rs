@@ -1,23 +1,9 @@
 //! Sessions over time: `--format timeline`, `svg` and `html` of the binary.
 
-use std::process::Output;
-
-use sessionql_tests::program::{Program, command};
+use sessionql_tests::program::{Program, code, command, stderr, stdout};
 
 const QUERY: &str = "SELECT user, connection, start, end FROM sessions AT now \
                      WHERE connection = 'openvpn'";
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("output is UTF-8")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("the program ended by itself")
-}
 
 #[test]
 fn a_timeline_fits_its_width() {

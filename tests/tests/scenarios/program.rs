@@ -1,26 +1,14 @@
 //! The binary: what it prints where, and how it ends.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
-use sessionql_tests::program::{Program, command};
+use sessionql_tests::program::{Program, code, command, stderr, stdout};
 
 /// Returns a configuration whose first connection, `openvpn`, has one more key at its end.
 fn with_key(text: &str, key: &str) -> String {
     let (first, rest) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
     assert!(first.starts_with("[connections.openvpn]"), "{text}");
     format!("{first}\n{key}\n\n{rest}")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("output is UTF-8")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("the program ended by itself")
 }
 
 #[test]

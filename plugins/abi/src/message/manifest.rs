@@ -204,6 +204,19 @@ pub struct Column {
     pub lookup: bool,
 }
 
+/// The common columns of a main table that the host makes itself; a plugin must not declare them.
+pub const HOST_COLUMNS: [&str; 3] = ["duration", "provider", "connection"];
+
+/// The common columns of a main table that a plugin declares, with their types.
+pub const DECLARED_COLUMNS: [(&str, ColumnType); 6] = [
+    ("id", ColumnType::Text),
+    ("user", ColumnType::Text),
+    ("start", ColumnType::Timestamp),
+    ("end", ColumnType::Timestamp),
+    ("status", ColumnType::Text),
+    ("client_ip", ColumnType::Text),
+];
+
 /// Column types of version 1, with their Arrow C format strings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 use sessionql_plugin_abi::message::{
-    Auth, Column, ColumnType, ConnectionOption, FilterOp, Manifest, OptionType, Pattern, Table,
+    Auth, Column, ColumnType, ConnectionOption, DECLARED_COLUMNS, FilterOp, HOST_COLUMNS, Manifest,
+    OptionType, Pattern, Table,
 };
 
 use super::{Rule, Seen, Subject, Sum, call};
@@ -35,19 +36,6 @@ pub(super) const RULES: &[Rule] = &[
         text: "credentials are options, and patterns are methods with paths",
         look: requests,
     },
-];
-
-/// The common columns that the host makes itself.
-const MADE_BY_HOST: [&str; 3] = ["duration", "provider", "connection"];
-
-/// The types of the common columns that a plugin declares.
-const COMMON: [(&str, ColumnType); 6] = [
-    ("id", ColumnType::Text),
-    ("user", ColumnType::Text),
-    ("start", ColumnType::Timestamp),
-    ("end", ColumnType::Timestamp),
-    ("status", ColumnType::Text),
-    ("client_ip", ColumnType::Text),
 ];
 
 /// Returns the manifest and the tables: those of a connection if one opens.
@@ -135,12 +123,12 @@ fn table_faults(table: &Table) -> Vec<String> {
     if !table.is_main {
         return faults;
     }
-    for (name, column_type) in COMMON {
+    for (name, column_type) in DECLARED_COLUMNS {
         if find(name).is_some_and(|column| column.column_type != column_type) {
             faults.push(format!("the common column `{name}` has another type"));
         }
     }
-    for name in MADE_BY_HOST.iter().filter(|name| find(name).is_some()) {
+    for name in HOST_COLUMNS.iter().filter(|name| find(name).is_some()) {
         faults.push(format!("column `{name}` is made by the host"));
     }
     if find("id").is_none_or(|id| id.nullable) {
