@@ -6,24 +6,29 @@ use arrow::array::{
     Array as _, AsArray as _, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use datafusion::common::{JoinSide, JoinType, NullEquality, ScalarValue};
+use datafusion::common::{JoinSide, JoinType, NullEquality};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, IsNullExpr, lit};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use datafusion::physical_plan::joins::{HashJoinExecBuilder, NestedLoopJoinExec, PartitionMode};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionConfig;
+use futures::StreamExt as _;
 use proptest::prelude::*;
 
 use super::work::Sizes;
 use super::{IntervalJoinExec, Join};
 use crate::columns::timestamp_type;
-use crate::functions::{LIFETIME_CONTAINS, LIFETIMES_OVERLAP, scalar_functions};
+use crate::functions::scalar_functions;
+
+mod question;
+
+use question::{Question, questions};
 
 type Expr = Arc<dyn PhysicalExpr>;
 type Time = Option<i64>;
@@ -93,142 +98,6 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let config = Arc::new(ConfigOptions::default());
     let call = ScalarFunctionExpr::try_new(function, arguments, &Schema::new(fields), config);
     Arc::new(call.unwrap())
-}
-
-/// What is asked of a left and a right row.
-#[derive(Debug, Clone, Copy)]
-enum Question {
-    Overlaps {
-        is_turned: bool,
-    },
-    Contains {
-        is_turned: bool,
-    },
-    ContainsInstant {
-        is_turned: bool,
-    },
-    /// Two inequalities, each with `<=` or `<`, a NULL that holds, and turned around or not.
-    Meet {
-        or_equal: (bool, bool),
-        or_null: (bool, bool),
-        is_turned: (bool, bool),
-    },
-    /// `left.start <= right.start AND right.end <= left.end`.
-    Within,
-    /// `right.start > left.end AND right.start < left.end + 2us`.
-    SoonAfter,
-}
-
-fn questions() -> impl Strategy<Value = Question> {
-    let two = || (any::<bool>(), any::<bool>());
-    prop_oneof![
-        any::<bool>().prop_map(|is_turned| Question::Overlaps { is_turned }),
-        any::<bool>().prop_map(|is_turned| Question::Contains { is_turned }),
-        any::<bool>().prop_map(|is_turned| Question::ContainsInstant { is_turned }),
-        (two(), two(), two()).prop_map(|(or_equal, or_null, is_turned)| Question::Meet {
-            or_equal,
-            or_null,
-            is_turned
-        }),
-        Just(Question::Within),
-        Just(Question::SoonAfter),
-    ]
-}
-
-impl Question {
-    fn expr(self) -> Expr {
-        use JoinSide::{Left, Right};
-        let sides = |is_turned| if is_turned { (Right, Left) } else { (Left, Right) };
-        let lifetimes = |(a, b)| {
-            vec![column(a, "start"), column(a, "end"), column(b, "start"), column(b, "end")]
-        };
-        let less = |a: Expr, b: Expr, or_equal, or_null, is_turned| {
-            let null = Arc::new(IsNullExpr::new(Arc::clone(&b)));
-            let comparison = match (or_equal, is_turned) {
-                (false, false) => binary(a, Operator::Lt, b),
-                (true, false) => binary(a, Operator::LtEq, b),
-                (false, true) => binary(b, Operator::Gt, a),
-                (true, true) => binary(b, Operator::GtEq, a),
-            };
-            match (or_null, is_turned) {
-                (false, _) => comparison,
-                (true, false) => binary(null, Operator::Or, comparison),
-                (true, true) => binary(comparison, Operator::Or, null),
-            }
-        };
-        let of = column;
-        match self {
-            Self::Overlaps { is_turned } => call(LIFETIMES_OVERLAP, lifetimes(sides(is_turned))),
-            Self::Contains { is_turned } => call(LIFETIME_CONTAINS, lifetimes(sides(is_turned))),
-            Self::ContainsInstant { is_turned } => {
-                let mut arguments = lifetimes(sides(is_turned));
-                arguments.pop();
-                call(LIFETIME_CONTAINS, arguments)
-            }
-            Self::Meet { or_equal, or_null, is_turned } => binary(
-                less(of(Left, "start"), of(Right, "end"), or_equal.0, or_null.0, is_turned.0),
-                Operator::And,
-                less(of(Right, "start"), of(Left, "end"), or_equal.1, or_null.1, is_turned.1),
-            ),
-            Self::Within => binary(
-                binary(of(Left, "start"), Operator::LtEq, of(Right, "start")),
-                Operator::And,
-                binary(of(Right, "end"), Operator::LtEq, of(Left, "end")),
-            ),
-            Self::SoonAfter => {
-                let soon = lit(ScalarValue::DurationMicrosecond(Some(2)));
-                binary(
-                    binary(of(Right, "start"), Operator::Gt, of(Left, "end")),
-                    Operator::And,
-                    binary(
-                        of(Right, "start"),
-                        Operator::Lt,
-                        binary(of(Left, "end"), Operator::Plus, soon),
-                    ),
-                )
-            }
-        }
-    }
-
-    /// Answers it as the language says.
-    fn holds(self, left: &Row, right: &Row) -> bool {
-        let turned = |is_turned| if is_turned { (right, left) } else { (left, right) };
-        // The halves in which a lifetime lasts.
-        let lasts = |row: &Row| -> Vec<i64> {
-            match (row.2, row.3) {
-                (Some(start), Some(end)) if start == end => vec![2 * start],
-                (Some(start), end) => (2 * start..2 * end.unwrap_or(99)).collect(),
-                (None, _) => Vec::new(),
-            }
-        };
-        let less = |a: Time, b: Time, or_equal: bool, or_null: bool| match (a, b) {
-            (_, None) => or_null,
-            (None, _) => false,
-            (Some(a), Some(b)) => a < b || or_equal && a == b,
-        };
-        match self {
-            Self::Overlaps { .. } => lasts(left).iter().any(|half| lasts(right).contains(half)),
-            Self::Contains { is_turned } => {
-                let (a, b) = turned(is_turned);
-                let (a, b) = (lasts(a), lasts(b));
-                !b.is_empty() && b.iter().all(|half| a.contains(half))
-            }
-            Self::ContainsInstant { is_turned } => {
-                let (a, b) = turned(is_turned);
-                b.2.is_some_and(|instant| lasts(a).contains(&(2 * instant)))
-            }
-            Self::Meet { or_equal, or_null, .. } => {
-                less(left.2, right.3, or_equal.0, or_null.0)
-                    && less(right.2, left.3, or_equal.1, or_null.1)
-            }
-            Self::Within => {
-                less(left.2, right.2, true, false) && less(right.3, left.3, true, false)
-            }
-            Self::SoonAfter => {
-                left.3.zip(right.2).is_some_and(|(end, start)| start > end && start < end + 2)
-            }
-        }
-    }
 }
 
 /// A join of random rows.
@@ -494,6 +363,20 @@ fn large_sides_are_shared_out_among_threads() {
         let n_found: usize = counted.iter().map(RecordBatch::num_rows).sum();
         assert_eq!(n_found as i64, n_pairs, "{n_keys} keys");
     }
+}
+
+/// A billion pairs: the test ends soon only if the threads do when nobody takes their rows.
+#[test]
+fn who_wants_no_more_rows_ends_the_threads() {
+    let rows: Vec<Row> = vec![(Some(1), None, Some(0), None); 32_000];
+    let case = overlap(rows.clone(), rows, JoinType::Inner);
+    let mut stream = case.interval_join(case.join()).execute(0, task(8192)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let first = runtime.block_on(stream.next()).unwrap().unwrap();
+    assert!(first.num_rows() > 0);
+    drop(stream);
+    // It waits for the threads.
+    drop(runtime);
 }
 
 #[test]
