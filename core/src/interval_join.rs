@@ -6,7 +6,9 @@
 
 mod condition;
 mod groups;
+mod keys;
 mod layout;
+mod parts;
 mod run;
 mod side;
 mod sweep;
@@ -35,8 +37,9 @@ use datafusion::physical_plan::{
 use futures::stream;
 
 use condition::Condition;
-use groups::{MOST_PARTS, can_group};
+use keys::{KeyReader, can_be_key};
 use layout::Layout;
+use parts::N_PARTS;
 use run::{Reading, Run, Stage};
 use work::{Sizes, Work};
 
@@ -77,7 +80,7 @@ impl IntervalJoinExec {
         let Some((condition, residual)) = Condition::find(&join.filter) else { return Ok(None) };
         for (left, right) in &join.on {
             let left = left.data_type(&join.left.schema())?;
-            if left != right.data_type(&join.right.schema())? || !can_group(&left) {
+            if left != right.data_type(&join.right.schema())? || !can_be_key(&left) {
                 return Ok(None);
             }
         }
@@ -206,7 +209,7 @@ impl ExecutionPlan for IntervalJoinExec {
         let (left_keys, right_keys): (Vec<_>, Vec<_>) = on.iter().cloned().unzip();
         let config = task.session_config();
         let n_threads = config.target_partitions();
-        let n_parts = if on.is_empty() { 1 } else { n_threads.clamp(1, MOST_PARTS) };
+        let n_parts = if on.is_empty() { 1 } else { N_PARTS };
         let work = Work {
             join_type: *join_type,
             layout: self.layout.clone(),
@@ -218,20 +221,19 @@ impl ExecutionPlan for IntervalJoinExec {
         let run = Run {
             work: Arc::new(work),
             left: Reading {
-                keys: left_keys,
+                keys: KeyReader::try_new(left_keys, &left.schema(), *null_equality)?,
                 bounds: self.condition.left.clone(),
                 columns: self.layout.left.clone(),
                 schema: left.schema(),
             },
             right: Reading {
-                keys: right_keys,
+                keys: KeyReader::try_new(right_keys, &right.schema(), *null_equality)?,
                 bounds: self.condition.right.clone(),
                 columns: self.layout.right.clone(),
                 schema: right.schema(),
             },
             right_plan: Arc::clone(right),
             n_parts,
-            null_equality: *null_equality,
             metrics,
             stage: Stage::Left(left.execute(0, Arc::clone(&task))?),
             output: None,

@@ -50,7 +50,7 @@ pub(super) enum Bounds {
     Compared { start: Operand, end: Operand },
 }
 
-type Expr = Arc<dyn PhysicalExpr>;
+pub(super) type Expr = Arc<dyn PhysicalExpr>;
 
 /// An operand of a comparison.
 #[derive(Debug, Clone)]

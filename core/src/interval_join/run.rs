@@ -9,34 +9,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, JoinType, NullEquality, Result, exec_err};
+use datafusion::common::{DataFusionError, JoinType, Result, exec_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::condition::{Bounds, Interval, Intervals};
-use super::groups::Keys;
+use super::condition::Bounds;
+use super::keys::KeyReader;
+use super::parts::Parts;
 use super::side::BYTES_PER_ROW;
 use super::work::{Input, Left, Work};
 
 /// How long rows at hand wait for more of them.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// What a row costs before its side is sorted, beside its columns, in bytes.
-const BYTES_PER_ROW_READ: usize = size_of::<Interval>() + size_of::<u8>();
-
 /// How a side is read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
+    pub(super) keys: KeyReader,
     pub(super) bounds: Bounds,
     /// The columns that are kept.
     pub(super) columns: Vec<usize>,
@@ -49,9 +45,8 @@ pub(super) struct Run {
     pub(super) left: Reading,
     pub(super) right: Reading,
     pub(super) right_plan: Arc<dyn ExecutionPlan>,
-    /// Among how many parts the keys are shared out, one for each thread.
+    /// Among how many parts the rows are shared out.
     pub(super) n_parts: usize,
-    pub(super) null_equality: NullEquality,
     pub(super) task: Arc<TaskContext>,
     pub(super) metrics: BaselineMetrics,
     pub(super) stage: Stage,
@@ -140,35 +135,34 @@ impl Run {
         }
     }
 
-    fn keys(&self, reading: &Reading, rows: &RecordBatch) -> Result<Keys> {
-        Keys::of(&reading.keys, rows, self.null_equality)
-    }
-
     async fn read_left(&mut self, mut stream: SendableRecordBatchStream) -> Result<Stage> {
         let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
         let mut read = Read::new(memory);
         while let Some(rows) = stream.next().await.transpose()? {
             let _timer = self.metrics.elapsed_compute().timer();
-            read.add(&self.left, self.keys(&self.left, &rows)?, &rows)?;
+            let parts = read.parts(&self.left, self.n_parts, &rows)?;
+            read.add(&self.left, parts, &rows)?;
         }
         drop(stream);
-        let input = read.end(&self.left)?;
+        let n_rows = read.n_rows;
+        let input = read.end(&self.left, self.n_parts)?;
         let needs_left =
             !matches!(self.work.join_type, JoinType::Right | JoinType::Full | JoinType::RightAnti);
-        if needs_left && input.rows.num_rows() == 0 {
+        if needs_left && n_rows == 0 {
             return Ok(Stage::Done);
         }
         // The left side is sorted while the right one is read.
         let work = Arc::clone(&self.work);
-        let (n_parts, is_left_sorted) = (self.n_parts, Arc::new(AtomicBool::new(false)));
+        let is_left_sorted = Arc::new(AtomicBool::new(false));
         let is_sorted = Arc::clone(&is_left_sorted);
         let sorting = SpawnedTask::spawn_blocking(move || {
-            let left = work.left(input, n_parts);
+            let left = work.left(input);
             is_sorted.store(true, Ordering::Release);
             left
         });
         let stream = self.right_plan.execute(0, Arc::clone(&self.task))?;
-        let chunk_rows = self.work.sizes.first_chunk;
+        let sizes = self.work.sizes;
+        let chunk_rows = (n_rows / 2).clamp(sizes.least_of_chunk, sizes.most_of_chunk);
         let mut right =
             RightSide { stream, waiting: None, chunk: None, chunk_rows, is_left_sorted };
         right.chunk = self.read_chunk(&mut right).await?;
@@ -198,12 +192,12 @@ impl Run {
             true => right.chunk_rows,
             false => self.work.sizes.most_of_chunk,
         };
-        while read.n_rows() < most_rows(right) {
+        while read.n_rows < most_rows(right) {
             let rows = match right.waiting.take() {
                 Some(rows) => rows,
                 None => {
                     let next = right.stream.next();
-                    let next = if read.n_rows() == 0 {
+                    let next = if read.n_rows == 0 {
                         next.await
                     } else {
                         match timeout(PATIENCE, next).await {
@@ -216,65 +210,66 @@ impl Run {
                 }
             };
             let _timer = self.metrics.elapsed_compute().timer();
-            let keys = self.keys(&self.right, &rows)?;
-            if read.n_rows() > 0 && !read.has_room(&self.right, &keys, &rows)? {
+            let parts = read.parts(&self.right, self.n_parts, &rows)?;
+            if read.n_rows > 0 && !read.has_room(&self.right, &parts, &rows)? {
                 right.waiting = Some(rows);
                 break;
             }
-            read.add(&self.right, keys, &rows)?;
+            read.add(&self.right, parts, &rows)?;
         }
-        if read.n_rows() == 0 {
+        if read.n_rows == 0 {
             return Ok(None);
         }
-        right.chunk_rows = self.work.sizes.most_of_chunk.min(2 * right.chunk_rows);
-        read.end(&self.right).map(Some)
+        read.end(&self.right, self.n_parts).map(Some)
     }
 }
 
 /// Rows of a side while they are read.
 struct Read {
     batches: Vec<RecordBatch>,
-    keys: Vec<Keys>,
-    intervals: Intervals,
+    parts: Vec<Parts>,
+    n_rows: usize,
     memory: MemoryReservation,
 }
 
 impl Read {
     fn new(memory: MemoryReservation) -> Self {
-        Self { batches: Vec::new(), keys: Vec::new(), intervals: Vec::new(), memory }
+        Self { batches: Vec::new(), parts: Vec::new(), n_rows: 0, memory }
     }
 
-    fn n_rows(&self) -> usize {
-        self.intervals.len()
+    /// Shares out rows that will be the next ones.
+    fn parts(&self, reading: &Reading, n_parts: usize, rows: &RecordBatch) -> Result<Parts> {
+        let end = u32::try_from(self.n_rows + rows.num_rows());
+        let Ok(first) = end.map(|end| end - rows.num_rows() as u32) else {
+            return exec_err!("a join has more than four billion rows on one side");
+        };
+        let intervals = reading.bounds.intervals(rows)?;
+        Ok(Parts::new(n_parts, first, &reading.keys.keys(rows)?, &intervals))
     }
 
     /// Returns how much memory rows take until they are sorted.
-    fn n_bytes(reading: &Reading, keys: &Keys, rows: &RecordBatch) -> Result<usize> {
+    fn n_bytes(reading: &Reading, parts: &Parts, rows: &RecordBatch) -> Result<usize> {
         // The columns are once as they came and once in one piece.
         let kept = 2 * rows.project(&reading.columns)?.get_array_memory_size();
-        Ok(kept + keys.size() + rows.num_rows() * (BYTES_PER_ROW_READ + BYTES_PER_ROW))
+        Ok(kept + parts.size() + rows.num_rows() * BYTES_PER_ROW)
     }
 
-    fn has_room(&self, reading: &Reading, keys: &Keys, rows: &RecordBatch) -> Result<bool> {
+    fn has_room(&self, reading: &Reading, parts: &Parts, rows: &RecordBatch) -> Result<bool> {
         let probe = self.memory.new_empty();
-        Ok(probe.try_grow(Self::n_bytes(reading, keys, rows)?).is_ok())
+        Ok(probe.try_grow(Self::n_bytes(reading, parts, rows)?).is_ok())
     }
 
-    fn add(&mut self, reading: &Reading, keys: Keys, rows: &RecordBatch) -> Result<()> {
-        self.memory.try_grow(Self::n_bytes(reading, &keys, rows)?)?;
-        self.keys.push(keys);
-        self.intervals.extend(reading.bounds.intervals(rows)?);
-        if self.n_rows() > u32::MAX as usize - 1 {
-            return exec_err!("a join has more than four billion rows on one side");
-        }
+    fn add(&mut self, reading: &Reading, parts: Parts, rows: &RecordBatch) -> Result<()> {
+        self.memory.try_grow(Self::n_bytes(reading, &parts, rows)?)?;
+        self.parts.push(parts);
+        self.n_rows += rows.num_rows();
         self.batches.push(rows.project(&reading.columns)?);
         Ok(())
     }
 
-    fn end(self, reading: &Reading) -> Result<Input> {
-        let Self { batches, keys, intervals, memory } = self;
+    fn end(self, reading: &Reading, n_parts: usize) -> Result<Input> {
+        let Self { batches, parts, memory, .. } = self;
         let schema = Arc::new(reading.schema.project(&reading.columns)?);
-        let rows = concat_batches(&schema, &batches)?;
-        Ok(Input { rows, keys, intervals, memory })
+        Ok(Input { batches, schema, parts, n_parts, memory })
     }
 }

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use super::condition::{Interval, Intervals};
+use super::condition::Interval;
 
-/// What a row costs while a side is sorted, in bytes: its group and its number, its interval and its number,
-/// and that once more.
-pub(super) const BYTES_PER_ROW: usize = 56;
+/// What a row costs while a side is sorted, in bytes: with its group, in its group, and in the side.
+pub(super) const BYTES_PER_ROW: usize = size_of::<(u32, Placed)>() + size_of::<Placed>() + 20;
 
 /// The rows of a part of a side that may have a partner.
 #[derive(Debug, Default)]
@@ -42,19 +41,14 @@ impl Extent {
     }
 }
 
-/// A row in the order of its group.
-type Placed = (i64, i64, u32);
+/// A row's start, end and number.
+pub(super) type Placed = (i64, i64, u32);
 
 impl Side {
-    /// Sorts rows, each with its group and its interval, on up to `n_threads` threads.
-    pub(super) fn new(
-        n_groups: usize,
-        rows: &[(u32, u32)],
-        intervals: &Intervals,
-        n_threads: usize,
-    ) -> Self {
+    /// Sorts rows, each with its group, on up to `n_threads` threads.
+    pub(super) fn new(n_groups: usize, rows: &[(u32, Placed)], n_threads: usize) -> Self {
         let mut offsets = vec![0_u32; n_groups + 2];
-        for (_, group) in rows {
+        for (group, _) in rows {
             offsets[*group as usize + 2] += 1;
         }
         for place in 2..offsets.len() {
@@ -62,10 +56,9 @@ impl Side {
         }
         let mut sorted = vec![(0, 0, 0); rows.len()];
         // Entry `group + 1` runs from the group's begin to its end, where the next one begins.
-        for (row, group) in rows {
-            let (start, end) = intervals[*row as usize];
+        for (group, row) in rows {
             let place = &mut offsets[*group as usize + 1];
-            sorted[*place as usize] = (start, end, *row);
+            sorted[*place as usize] = *row;
             *place += 1;
         }
         offsets.pop();

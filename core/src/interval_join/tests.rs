@@ -124,9 +124,9 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 fn cases() -> impl Strategy<Value = Case> {
     let sizes = (1_usize..20, 1_usize..40, 1_usize..30, 1_usize..50).prop_map(
-        |(first_chunk, most_of_chunk, task, counted)| Sizes {
-            first_chunk,
-            most_of_chunk: most_of_chunk.max(first_chunk),
+        |(least_of_chunk, most_of_chunk, task, counted)| Sizes {
+            least_of_chunk,
+            most_of_chunk: most_of_chunk.max(least_of_chunk),
             task,
             counted,
             batches: 1,
@@ -344,7 +344,7 @@ fn many_keys_are_told_apart() {
         range.map(|n| (None, Some(n), Some(n), Some(n + 1))).collect()
     };
     let mut case = overlap(rows(0..20_000), rows(-20_000..30_000), JoinType::Left);
-    case.sizes = Sizes { first_chunk: 5_000, most_of_chunk: 5_000, ..Sizes::default() };
+    case.sizes = Sizes { least_of_chunk: 5_000, most_of_chunk: 5_000, ..Sizes::default() };
     let mut join = case.join();
     join.on = vec![(Arc::new(Column::new("number", 1)), Arc::new(Column::new("number", 1)))];
     let rows = numbers(&run(case.interval_join(join), task(8192)).unwrap());

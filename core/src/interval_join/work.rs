@@ -4,23 +4,25 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, JoinType, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::Time;
 use tokio::sync::mpsc;
 
-use super::condition::{Intervals, NEVER};
-use super::groups::{AT_ONCE, Comparison, Groups, Keys, in_one_piece};
+use super::groups::Groups;
 use super::layout::Layout;
-use super::side::{Extent, Side};
+use super::parts::{Parts, Row};
+use super::side::{Extent, Placed, Side};
 use super::sweep::{Sweep, tasks};
 
 /// How many rows are taken at a time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
-    /// By the first chunk of the right side; each next one may have twice as many.
-    pub(super) first_chunk: usize,
+    /// By a chunk of the right side that is joined with a small left one; others have half as many as it.
+    pub(super) least_of_chunk: usize,
     /// By any chunk.
     pub(super) most_of_chunk: usize,
     /// By a thread.
@@ -34,7 +36,7 @@ pub(super) struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Self {
-            first_chunk: 65_536,
+            least_of_chunk: 65_536,
             most_of_chunk: 1 << 20,
             task: 16_384,
             counted: 65_536,
@@ -54,14 +56,14 @@ pub(super) struct Work {
     pub(super) elapsed: Time,
 }
 
-/// Rows of a side as they were read.
+/// Rows of a side as they were read, batch by batch.
 #[derive(Debug)]
 pub(super) struct Input {
     /// The columns that are kept.
-    pub(super) rows: RecordBatch,
-    /// The keys of the rows, batch by batch.
-    pub(super) keys: Vec<Keys>,
-    pub(super) intervals: Intervals,
+    pub(super) batches: Vec<RecordBatch>,
+    pub(super) schema: SchemaRef,
+    pub(super) parts: Vec<Parts>,
+    pub(super) n_parts: usize,
     pub(super) memory: MemoryReservation,
 }
 
@@ -69,8 +71,6 @@ pub(super) struct Input {
 #[derive(Debug)]
 pub(super) struct Left {
     rows: RecordBatch,
-    /// The keys of all rows, in which those of the right side are looked up.
-    keys: Vec<ArrayRef>,
     parts: Vec<LeftPart>,
     extent: Option<Extent>,
     /// Which rows had a partner so far, where that is asked for.
@@ -113,51 +113,51 @@ impl Left {
     }
 }
 
+impl Input {
+    /// Returns the columns that are kept, in one piece.
+    fn rows(&self) -> Result<RecordBatch> {
+        Ok(concat_batches(&self.schema, &self.batches)?)
+    }
+
+    fn n_rows(&self, part: usize) -> usize {
+        self.parts.iter().map(|of_batch| of_batch.n_rows(part)).sum()
+    }
+
+    /// Returns the rows of a part, with their keys.
+    fn part(&self, part: usize) -> impl Iterator<Item = (&Row, &[u8])> {
+        self.parts.iter().flat_map(move |of_batch| of_batch.part(part))
+    }
+}
+
 impl Work {
     /// Sorts the left side; each part has numbers for its keys.
     ///
     /// # Errors
     /// If it does not fit into memory.
-    pub(super) fn left(&self, input: Input, n_parts: usize) -> Result<Left> {
+    pub(super) fn left(&self, input: Input) -> Result<Left> {
         let _timer = self.elapsed.timer();
         let wants_latest = self.only_tests() && self.marks_right();
-        let n_threads = if n_parts == 1 { self.n_threads } else { 1 };
-        let keys = in_one_piece(&input.keys)?;
-        let parts = in_parallel(0..n_parts, |part| {
-            let mut groups = Groups::new();
-            let comparison = Comparison::new(&keys, &keys)?;
-            let (mut rows, mut base) = (Vec::new(), 0);
-            for of_batch in &input.keys {
-                let is_wanted = |row: &usize| {
-                    input.intervals[base + row] != NEVER && of_batch.is_of(part, n_parts, *row)
-                };
-                let wanted: Vec<usize> = (0..of_batch.n_rows()).filter(is_wanted).collect();
-                for wanted in wanted.chunks(AT_ONCE) {
-                    groups.look_ahead(of_batch, wanted);
-                    for row in wanted {
-                        let group = groups.add(of_batch, base, *row, &comparison);
-                        rows.push(((base + row) as u32, group));
-                    }
-                }
-                base += of_batch.n_rows();
+        let n_threads = self.threads_of_part(input.n_parts);
+        let parts: Vec<usize> = (0..input.n_parts).collect();
+        let parts = self.share_out(&parts, |part| {
+            let (mut groups, mut rows) = (Groups::new(), Vec::with_capacity(input.n_rows(*part)));
+            for (row, key) in input.part(*part) {
+                rows.push((groups.add(row.hash, key), placed(row)));
             }
-            let side = Side::new(groups.len(), &rows, &input.intervals, n_threads);
+            let side = Side::new(groups.len(), &rows, n_threads);
             let latest_ends = if wants_latest { side.latest_ends() } else { Vec::new() };
             Ok(LeftPart { groups, side, latest_ends })
         })?;
-        let Input { rows, memory, .. } = input;
+        let rows = input.rows()?;
+        let memory = input.memory;
         let matched = unmatched(rows.num_rows(), self.marks_left());
         let of_parts = parts.iter().map(|part| {
             part.side.size() + part.groups.size() + size_of_val(part.latest_ends.as_slice())
         });
-        let of_keys = keys.iter().map(|column| column.get_array_memory_size());
-        let size = rows.get_array_memory_size()
-            + matched.len()
-            + of_parts.sum::<usize>()
-            + of_keys.sum::<usize>();
+        let size = rows.get_array_memory_size() + matched.len() + of_parts.sum::<usize>();
         memory.try_resize(size)?;
         let extent = parts.iter().filter_map(|part| part.side.extent()).reduce(Extent::and);
-        Ok(Left { rows, keys, parts, extent, matched, _memory: memory })
+        Ok(Left { rows, parts, extent, matched, _memory: memory })
     }
 
     /// Joins a chunk of the right side, and sends what comes of it.
@@ -166,18 +166,26 @@ impl Work {
     /// If a residual predicate fails, or a column grows too large.
     pub(super) fn join(&self, left: &Left, input: Input, sender: &Sender) -> Result<()> {
         let timer = self.elapsed.timer();
-        let n_threads = if left.parts.len() == 1 { self.n_threads } else { 1 };
+        let n_threads = self.threads_of_part(input.n_parts);
+        let parts: Vec<usize> = (0..input.n_parts).collect();
         let parts = match left.extent {
             None => left.parts.iter().map(|_| Side::default()).collect(),
-            Some(extent) => in_parallel(0..left.parts.len(), |part| {
-                let groups = &left.parts[part].groups;
-                let rows = rows_of(part, &input, left, extent)?;
-                Ok(Side::new(groups.len(), &rows, &input.intervals, n_threads))
+            Some(extent) => self.share_out(&parts, |part| {
+                let groups = &left.parts[*part].groups;
+                let mut rows = Vec::with_capacity(input.n_rows(*part));
+                for (row, key) in input.part(*part) {
+                    if extent.reaches(row.interval)
+                        && let Some(group) = groups.find(row.hash, key)
+                    {
+                        rows.push((group, placed(row)));
+                    }
+                }
+                Ok(Side::new(groups.len(), &rows, n_threads))
             })?,
         };
-        let Input { rows, memory, .. } = input;
+        let rows = input.rows()?;
         let matched = unmatched(rows.num_rows(), self.marks_right());
-        let chunk = Chunk { rows, parts, matched, _memory: memory };
+        let chunk = Chunk { rows, parts, matched, _memory: input.memory };
         timer.done();
         let ended = if left.extent.is_none() {
             Ok(Ok(()))
@@ -243,7 +251,8 @@ impl Work {
     /// Marks the rows that have a partner, without looking for all of them.
     fn test(&self, left: &Left, chunk: &Chunk) -> Result<()> {
         let _timer = self.elapsed.timer();
-        in_parallel(left.parts.iter().zip(&chunk.parts), |(of_left, of_right)| {
+        let parts: Vec<_> = left.parts.iter().zip(&chunk.parts).collect();
+        self.share_out(&parts, |(of_left, of_right)| {
             if self.marks_left() {
                 mark(&of_left.side, of_right, &of_right.latest_ends(), &left.matched);
             } else {
@@ -261,66 +270,70 @@ impl Work {
         chunk: &Chunk,
         sender: &Sender,
     ) -> Result<std::result::Result<(), Enough>> {
-        let sides = || left.parts.iter().zip(&chunk.parts).map(|(left, right)| (&left.side, right));
-        let tasks: Vec<_> = sides()
+        let sides = left.parts.iter().zip(&chunk.parts).map(|(left, right)| (&left.side, right));
+        let tasks: Vec<_> = sides
             .flat_map(|(left, right)| {
                 let tasks = tasks(left, right, self.sizes.task);
                 tasks.into_iter().map(move |task| Sweep::new(left, right, task))
             })
             .collect();
         let next = AtomicUsize::new(0);
-        let work = || loop {
-            let Some(sweep) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                return Ok(Ok(()));
-            };
-            if let Err(Enough) = self.pairs_of(sweep.clone(), left, chunk, sender)? {
-                return Ok(Err(Enough));
+        let next = || tasks.get(next.fetch_add(1, Ordering::Relaxed)).cloned();
+        let marks = self.marks_left() || self.marks_right();
+        let ended = self.on_threads(tasks.len(), || {
+            if self.layout.only_counts() && !self.layout.has_residual() && !marks {
+                self.count(next, sender)
+            } else {
+                self.pairs(next, left, chunk, sender)
             }
-        };
-        thread::scope(|scope| {
-            let n_others = self.n_threads.min(tasks.len()).saturating_sub(1);
-            let others: Vec<_> = (0..n_others).map(|_| scope.spawn(work)).collect();
-            let mut ended = work();
-            for other in others {
-                let other = other.join().unwrap_or_else(|_| Err(broken()));
-                ended = match (ended, other) {
-                    (Err(error), _) | (_, Err(error)) => Err(error),
-                    (Ok(Err(Enough)), _) | (_, Ok(Err(Enough))) => Ok(Err(Enough)),
-                    (ended, _) => ended,
-                };
-            }
-            ended
-        })
+        })?;
+        Ok(ended.into_iter().collect())
     }
 
-    fn pairs_of(
+    /// Sends how many pairs there are, in batches without columns.
+    fn count<'a>(
         &self,
-        mut sweep: Sweep<'_>,
+        next: impl Fn() -> Option<Sweep<'a>>,
+        sender: &Sender,
+    ) -> Result<std::result::Result<(), Enough>> {
+        let mut n_pairs = 0;
+        loop {
+            let timer = self.elapsed.timer();
+            let sweep = next();
+            let is_last = sweep.is_none();
+            n_pairs += sweep.map_or(0, |mut sweep| sweep.count());
+            timer.done();
+            while n_pairs >= self.sizes.counted || is_last && n_pairs > 0 {
+                let n_rows = n_pairs.min(self.sizes.counted);
+                n_pairs -= n_rows;
+                if sender.blocking_send(Ok(self.layout.counted(n_rows)?)).is_err() {
+                    return Ok(Err(Enough));
+                }
+            }
+            if is_last {
+                return Ok(Ok(()));
+            }
+        }
+    }
+
+    /// Sends the pairs, or marks their rows.
+    fn pairs<'a>(
+        &self,
+        next: impl Fn() -> Option<Sweep<'a>>,
         left: &Left,
         chunk: &Chunk,
         sender: &Sender,
     ) -> Result<std::result::Result<(), Enough>> {
-        let is_sent = |rows| sender.blocking_send(Ok(rows)).is_ok();
-        let marks = self.marks_left() || self.marks_right();
-        if self.layout.only_counts() && !self.layout.has_residual() && !marks {
+        let n_rows = self.sizes.batches * self.batch_rows;
+        let mut sweep = next();
+        while sweep.is_some() {
             let timer = self.elapsed.timer();
-            let mut n_pairs = sweep.count();
-            timer.done();
-            while n_pairs > 0 {
-                let n_rows = n_pairs.min(self.sizes.counted);
-                n_pairs -= n_rows;
-                if !is_sent(self.layout.counted(n_rows)?) {
-                    return Ok(Err(Enough));
-                }
-            }
-            return Ok(Ok(()));
-        }
-        let mut has_more = true;
-        while has_more {
-            let timer = self.elapsed.timer();
-            let n_rows = self.sizes.batches * self.batch_rows;
             let mut pairs = (Vec::with_capacity(n_rows), Vec::with_capacity(n_rows));
-            has_more = sweep.fill(&mut pairs.0, &mut pairs.1, n_rows);
+            while let Some(of_task) = &mut sweep
+                && !of_task.fill(&mut pairs.0, &mut pairs.1, n_rows)
+            {
+                sweep = next();
+            }
             let sides = (&left.rows, &chunk.rows);
             let pairs = (UInt32Array::from(pairs.0), UInt32Array::from(pairs.1));
             let pairs = self.layout.matching(sides, pairs)?;
@@ -338,11 +351,53 @@ impl Work {
             }
             let rows = self.layout.rows(sides, (Some(&pairs.0), Some(&pairs.1)))?;
             timer.done();
-            if !is_sent(rows) {
+            if sender.blocking_send(Ok(rows)).is_err() {
                 return Ok(Err(Enough));
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Returns how many threads a part may have: all of them if it is the only one.
+    fn threads_of_part(&self, n_parts: usize) -> usize {
+        if n_parts == 1 { self.n_threads } else { 1 }
+    }
+
+    /// Does something with each item on threads that take one after the other.
+    fn share_out<I: Sync, T: Send>(
+        &self,
+        items: &[I],
+        work: impl Fn(&I) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let next = AtomicUsize::new(0);
+        let mut done: Vec<(usize, T)> = Vec::with_capacity(items.len());
+        let of_threads = self.on_threads(items.len(), || {
+            let mut done = Vec::new();
+            loop {
+                let idx = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(idx) else { return Ok(done) };
+                done.push((idx, work(item)?));
+            }
+        })?;
+        of_threads.into_iter().for_each(|of_thread| done.extend(of_thread));
+        done.sort_unstable_by_key(|(idx, _)| *idx);
+        Ok(done.into_iter().map(|(_, done)| done).collect())
+    }
+
+    /// Does the same on this thread and on others, at most as many as there are tasks.
+    fn on_threads<T: Send>(
+        &self,
+        n_tasks: usize,
+        work: impl Fn() -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        thread::scope(|scope| {
+            let n_others = self.n_threads.min(n_tasks).saturating_sub(1);
+            let others: Vec<_> = (0..n_others).map(|_| scope.spawn(&work)).collect();
+            let own = work();
+            let others =
+                others.into_iter().map(|other| other.join().unwrap_or_else(|_| Err(broken())));
+            [own].into_iter().chain(others).collect()
+        })
     }
 
     fn emits_pairs(&self) -> bool {
@@ -366,42 +421,9 @@ impl Work {
     }
 }
 
-/// Returns the rows of a part of a chunk that may have a partner, with their groups.
-fn rows_of(part: usize, input: &Input, left: &Left, extent: Extent) -> Result<Vec<(u32, u32)>> {
-    let (groups, n_parts) = (&left.parts[part].groups, left.parts.len());
-    let (mut rows, mut base) = (Vec::new(), 0);
-    for keys in &input.keys {
-        let comparison = Comparison::new(&left.keys, &keys.columns)?;
-        let is_wanted = |row: &usize| {
-            extent.reaches(input.intervals[base + row]) && keys.is_of(part, n_parts, *row)
-        };
-        let wanted: Vec<usize> = (0..keys.n_rows()).filter(is_wanted).collect();
-        for wanted in wanted.chunks(AT_ONCE) {
-            groups.look_ahead(keys, wanted);
-            let found = wanted.iter().filter_map(|row| {
-                let group = groups.find(keys, *row, &comparison)?;
-                Some(((base + row) as u32, group))
-            });
-            rows.extend(found);
-        }
-        base += keys.n_rows();
-    }
-    Ok(rows)
-}
-
-/// Does something with each item, on a thread of its own if there are several.
-fn in_parallel<I: Send, T: Send>(
-    items: impl ExactSizeIterator<Item = I>,
-    work: impl Fn(I) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    if items.len() == 1 {
-        return items.map(work).collect();
-    }
-    thread::scope(|scope| {
-        let work = &work;
-        let threads: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(broken()))).collect()
-    })
+fn placed(row: &Row) -> Placed {
+    let (start, end) = row.interval;
+    (start, end, row.number)
 }
 
 fn broken() -> DataFusionError {

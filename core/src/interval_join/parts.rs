@@ -1,0 +1,91 @@
+//! The rows of a batch, shared out among parts by the hashes of their keys. Equal keys are in the same part
+//! of both sides, and a part is small: what is looked up in it is found in the processor's cache.
+
+use super::condition::{Interval, NEVER};
+use super::keys::Keys;
+
+/// Among how many parts rows are shared out if they have keys.
+pub(super) const N_PARTS: usize = 128;
+
+/// The rows of a batch that may have a partner, part after part.
+#[derive(Debug)]
+pub(super) struct Parts {
+    rows: Vec<Row>,
+    /// The bytes of their keys, one after the other.
+    keys: Vec<u8>,
+    /// Where each part begins, and where the last one ends.
+    begins: Vec<Place>,
+}
+
+/// A row of a side.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Row {
+    pub(super) interval: Interval,
+    /// Its number in the side.
+    pub(super) number: u32,
+    /// The lower half of its key's hash; the upper one tells the part.
+    pub(super) hash: u32,
+    n_key_bytes: usize,
+}
+
+/// A place among the rows, and among the bytes of their keys.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    row: usize,
+    key: usize,
+}
+
+impl Parts {
+    /// Shares out the rows of a batch, the first of which has the number `first`.
+    pub(super) fn new(n_parts: usize, first: u32, keys: &Keys, intervals: &[Interval]) -> Self {
+        let part_of = |hash: u64| ((u128::from(hash) * n_parts as u128) >> 64) as usize;
+        let wanted = || {
+            intervals.iter().zip(first..).enumerate().filter_map(|(row, (interval, number))| {
+                let hash = keys.hash(row).filter(|_| *interval != NEVER)?;
+                Some((row, number, *interval, hash))
+            })
+        };
+        let mut begins = vec![Place::default(); n_parts + 1];
+        for (row, _, _, hash) in wanted() {
+            let after = &mut begins[part_of(hash) + 1];
+            after.row += 1;
+            after.key += keys.bytes(row).len();
+        }
+        for part in 1..=n_parts {
+            begins[part].row += begins[part - 1].row;
+            begins[part].key += begins[part - 1].key;
+        }
+        let end = begins[n_parts];
+        let (mut rows, mut bytes) = (vec![Row::default(); end.row], vec![0; end.key]);
+        let mut next = begins.clone();
+        for (row, number, interval, hash) in wanted() {
+            let (next, key) = (&mut next[part_of(hash)], keys.bytes(row));
+            rows[next.row] = Row { interval, number, hash: hash as u32, n_key_bytes: key.len() };
+            bytes[next.key..next.key + key.len()].copy_from_slice(key);
+            next.row += 1;
+            next.key += key.len();
+        }
+        Self { rows, keys: bytes, begins }
+    }
+
+    /// Returns how much memory they take, in bytes.
+    pub(super) fn size(&self) -> usize {
+        size_of_val(self.rows.as_slice()) + self.keys.len() + size_of_val(self.begins.as_slice())
+    }
+
+    /// Returns how many rows a part has.
+    pub(super) fn n_rows(&self, part: usize) -> usize {
+        self.begins[part + 1].row - self.begins[part].row
+    }
+
+    /// Returns the rows of a part, with their keys.
+    pub(super) fn part(&self, part: usize) -> impl Iterator<Item = (&Row, &[u8])> {
+        let (begin, end) = (self.begins[part], self.begins[part + 1]);
+        let mut keys = &self.keys[begin.key..end.key];
+        self.rows[begin.row..end.row].iter().map(move |row| {
+            let (key, rest) = keys.split_at(row.n_key_bytes);
+            keys = rest;
+            (row, key)
+        })
+    }
+}
