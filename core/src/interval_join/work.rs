@@ -173,6 +173,9 @@ impl Work {
             Some(extent) => self.share_out(&parts, |part| {
                 let groups = &left.parts[*part].groups;
                 let mut rows = Vec::with_capacity(input.n_rows(*part));
+                if 2 * input.n_rows(*part) > groups.len() {
+                    groups.warm_up();
+                }
                 for (row, key) in input.part(*part) {
                     if extent.reaches(row.interval)
                         && let Some(group) = groups.find(row.hash, key)

@@ -1,6 +1,6 @@
 //! The physical node that stands for reading a local table's file.
-//! It starts when its first row is asked for, reads on a thread that may block, holds one batch,
-//! and ends with whoever reads it. Its channel closes without an end only if the thread died.
+//! It starts when its first row is asked for, reads on a thread that may block, is a few batches
+//! ahead, and ends with whoever reads it. Its channel closes without an end only if the thread died.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ use super::{Fault, LocalFile};
 use crate::columns::{ColumnSource, TableColumn, schema_of};
 use crate::scan::durations;
 use crate::statement::StatementContext;
+
+/// How many batches may wait for whoever reads them.
+const AHEAD: usize = 4;
 
 /// The physical node.
 #[derive(Debug)]
@@ -225,7 +228,7 @@ impl ExecutionPlan for LocalScanExec {
             let scan = Arc::clone(&scan);
             async move {
                 let mut receiver = receiver.unwrap_or_else(|| {
-                    let (sender, receiver) = mpsc::channel(1);
+                    let (sender, receiver) = mpsc::channel(AHEAD);
                     let runtime = scan.context.runtime.clone();
                     runtime.spawn_blocking(move || scan.run(fetch, batch_rows, &sender));
                     receiver

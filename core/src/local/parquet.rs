@@ -9,8 +9,7 @@ use arrow::compute::{CastOptions, cast_with_options, max, min};
 use arrow::datatypes::{DataType, Date64Type, Field, Int64Type, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDateTime, Utc};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 use sessionql_plugin_abi::message::ColumnType;
 
@@ -22,6 +21,9 @@ use crate::columns::data_type;
 use crate::config::LocalTableConfig;
 use crate::instant;
 use crate::statement::StatementContext;
+use decoder::Decoder;
+
+mod decoder;
 
 /// How many rows are checked at once.
 const CHECK_ROWS: usize = 8192;
@@ -59,11 +61,10 @@ pub(super) fn survey(
     file: File,
     context: &StatementContext,
 ) -> Result<Vec<FileColumn>, Fault> {
-    let copy = file.try_clone().map_err(Fault::io)?;
-    let reader = open(file)?;
+    let decoder = Decoder::open(file)?;
     let mut columns = Vec::new();
     let mut checked = Vec::new();
-    for (column_idx, field) in reader.schema().fields().iter().enumerate() {
+    for (column_idx, field) in decoder.fields().iter().enumerate() {
         let declared = declared_type(config, field.name());
         let (column_type, reading) = reading(field.data_type(), declared).map_err(|what| {
             Fault::new(format!("column `{}` {}", field.name(), what.0)).hinted(what.1)
@@ -73,7 +74,7 @@ pub(super) fn survey(
             return Err(Fault::new(format!("two columns are called `{name}`")));
         }
         columns.push(FileColumn { name, column_type, is_declared });
-        if reading.is_checked() && !is_known_to_fit(&reader, field) {
+        if reading.is_checked() && !is_known_to_fit(decoder.metadata(), field) {
             checked.push(column_idx);
         }
     }
@@ -82,7 +83,7 @@ pub(super) fn survey(
             true => Err(Fault::cancelled()),
             false => Ok(Wanted::More),
         };
-        each_batch(config, copy, &columns, &checked, CHECK_ROWS, &mut look)?;
+        each_batch(config, &decoder, &columns, &checked, CHECK_ROWS, &mut look)?;
     }
     Ok(columns)
 }
@@ -96,51 +97,38 @@ pub(super) fn read(
     emit: &mut dyn FnMut(RecordBatch) -> Result<Wanted, Fault>,
 ) -> Result<(), Fault> {
     let schema = schema_of(file, wanted);
-    each_batch(&file.config, opened, &file.columns, wanted, batch_rows, &mut |columns, n_rows| {
-        emit(batch(&schema, columns, n_rows)?)
-    })?;
+    let decoder = Decoder::open(opened)?;
+    let mut emit = |columns, n_rows| emit(batch(&schema, columns, n_rows)?);
+    each_batch(&file.config, &decoder, &file.columns, wanted, batch_rows, &mut emit)?;
     file.reopen().map(|_| ())
 }
 
 /// Hands over the columns `wanted` batch by batch, in their types.
 fn each_batch(
     config: &LocalTableConfig,
-    file: File,
+    decoder: &Decoder,
     columns: &[FileColumn],
     wanted: &[usize],
     batch_rows: usize,
     emit: &mut dyn FnMut(Vec<ArrayRef>, usize) -> Result<Wanted, Fault>,
 ) -> Result<(), Fault> {
-    let builder = open(file)?;
-    let fields = builder.schema().fields().clone();
+    let fields = decoder.fields();
     if fields.len() != columns.len() {
         return Err(changed());
     }
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
-    let reader = builder.with_projection(mask).with_batch_size(batch_rows).build();
-    for rows in reader.map_err(|error| not_parquet(&error.to_string()))? {
-        let rows = rows.map_err(|error| not_parquet(&error.to_string()))?;
-        let arrays = wanted
-            .iter()
-            .map(|idx| {
-                let (field, column) = (&fields[*idx], &columns[*idx]);
-                let array = rows.column_by_name(field.name()).ok_or_else(changed)?;
-                let declared = column.is_declared.then_some(column.column_type);
-                let (_, reading) = reading(field.data_type(), declared).map_err(|_| changed())?;
-                convert(config, field, array, column.column_type, reading).map_err(|what| {
-                    Fault::new(format!("column `{}`: {}", column.name, what.0)).hinted(what.1)
-                })
-            })
-            .collect::<Result<Vec<_>, Fault>>()?;
-        if emit(arrays, rows.num_rows())? == Wanted::Enough {
-            break;
-        }
-    }
-    Ok(())
+    let converted = |idx: usize, array: &ArrayRef| {
+        let (field, column) = (&fields[idx], &columns[idx]);
+        let declared = column.is_declared.then_some(column.column_type);
+        let (_, reading) = reading(field.data_type(), declared).map_err(|_| changed())?;
+        convert(config, field, array, column.column_type, reading).map_err(|what| {
+            Fault::new(format!("column `{}`: {}", column.name, what.0)).hinted(what.1)
+        })
+    };
+    decoder.each_batch(wanted, batch_rows, &converted, emit)
 }
 
 /// Tells whether the file says of all instants of a column that they are within what can be told.
-fn is_known_to_fit(reader: &ParquetRecordBatchReaderBuilder<File>, field: &Field) -> bool {
+fn is_known_to_fit(metadata: &ParquetMetaData, field: &Field) -> bool {
     let DataType::Timestamp(unit, Some(_)) = field.data_type() else { return false };
     let per_second = per_second(*unit);
     if per_second > 1_000_000 {
@@ -149,7 +137,7 @@ fn is_known_to_fit(reader: &ParquetRecordBatchReaderBuilder<File>, field: &Field
     let is_told = |number: Option<&i64>| {
         number.is_some_and(|number| instant_of(*number, per_second, None).is_some())
     };
-    reader.metadata().row_groups().iter().all(|rows| {
+    metadata.row_groups().iter().all(|rows| {
         let chunk = rows
             .columns()
             .iter()
@@ -159,10 +147,6 @@ fn is_known_to_fit(reader: &ParquetRecordBatchReaderBuilder<File>, field: &Field
             _ => false,
         }
     })
-}
-
-fn open(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>, Fault> {
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| not_parquet(&error.to_string()))
 }
 
 fn not_parquet(error: &str) -> Fault {

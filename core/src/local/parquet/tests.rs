@@ -36,7 +36,8 @@ fn read_with(array: ArrayRef, keys: &str) -> Result<String, String> {
         texts.extend((0..columns[0].len()).map(|row| formatter.value(row).to_string()));
         Ok(Wanted::More)
     };
-    each_batch(&config, file.reopen().unwrap(), &columns, &[0], 2, &mut emit).map_err(said)?;
+    let decoder = Decoder::open(file.reopen().unwrap()).map_err(said)?;
+    each_batch(&config, &decoder, &columns, &[0], 2, &mut emit).map_err(said)?;
     Ok(texts.join(" "))
 }
 
