@@ -1,10 +1,11 @@
 //! The keys of an interval join as bytes, equal ones the same whatever their types, with their hashes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Float64Type, Schema};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::{NullEquality, Result};
@@ -14,8 +15,9 @@ use super::condition::Expr;
 /// Tells whether keys of a type find each other here as they do in the engine's joins.
 pub(super) fn can_be_key(data_type: &DataType) -> bool {
     match data_type {
-        DataType::List(item) => !item.data_type().is_nested(),
-        other => !other.is_nested(),
+        DataType::Float64 => true,
+        DataType::List(item) => !item.data_type().is_nested() && !item.data_type().is_floating(),
+        other => !other.is_nested() && !other.is_floating(),
     }
 }
 
@@ -86,7 +88,7 @@ impl KeyReader {
         let columns = self
             .exprs
             .iter()
-            .map(|expr| expr.evaluate(rows)?.into_array(n_rows))
+            .map(|expr| Ok(with_one_zero(expr.evaluate(rows)?.into_array(n_rows)?)))
             .collect::<Result<Vec<ArrayRef>>>()?;
         let nulls = match self.null_equality {
             NullEquality::NullEqualsNull => None,
@@ -105,6 +107,14 @@ impl KeyReader {
             _ => Bytes::None,
         };
         Ok(Keys { bytes, nulls, hashes })
+    }
+}
+
+/// Returns a column in which zeros of either sign are the same, as they are for `=`.
+fn with_one_zero(column: ArrayRef) -> ArrayRef {
+    match column.as_primitive_opt::<Float64Type>() {
+        Some(floats) => Arc::new(floats.unary::<_, Float64Type>(|float| float + 0.0)),
+        None => column,
     }
 }
 

@@ -40,13 +40,13 @@ impl Parts {
     pub(super) fn new(n_parts: usize, first: u32, keys: &Keys, intervals: &[Interval]) -> Self {
         let part_of = |hash: u64| ((u128::from(hash) * n_parts as u128) >> 64) as usize;
         let wanted = || {
-            intervals.iter().zip(first..).enumerate().filter_map(|(row, (interval, number))| {
+            intervals.iter().enumerate().filter_map(|(row, interval)| {
                 let hash = keys.hash(row).filter(|_| *interval != NEVER)?;
-                Some((row, number, *interval, hash))
+                Some((row, hash))
             })
         };
         let mut begins = vec![Place::default(); n_parts + 1];
-        for (row, _, _, hash) in wanted() {
+        for (row, hash) in wanted() {
             let after = &mut begins[part_of(hash) + 1];
             after.row += 1;
             after.key += keys.bytes(row).len();
@@ -55,16 +55,21 @@ impl Parts {
             begins[part].row += begins[part - 1].row;
             begins[part].key += begins[part - 1].key;
         }
-        let end = begins[n_parts];
-        let (mut rows, mut bytes) = (vec![Row::default(); end.row], vec![0; end.key]);
-        let mut next = begins.clone();
-        for (row, number, interval, hash) in wanted() {
-            let (next, key) = (&mut next[part_of(hash)], keys.bytes(row));
-            rows[next.row] = Row { interval, number, hash: hash as u32, n_key_bytes: key.len() };
-            bytes[next.key..next.key + key.len()].copy_from_slice(key);
-            next.row += 1;
-            next.key += key.len();
+        let mut in_order = vec![(0, 0); begins[n_parts].row];
+        let mut next: Vec<usize> = begins.iter().map(|begin| begin.row).collect();
+        for (row, hash) in wanted() {
+            let next = &mut next[part_of(hash)];
+            in_order[*next] = (row, hash as u32);
+            *next += 1;
         }
+        let mut bytes = Vec::with_capacity(begins[n_parts].key);
+        let of_row = |(row, hash): (usize, u32)| {
+            let key = keys.bytes(row);
+            bytes.extend_from_slice(key);
+            let (interval, number) = (intervals[row], first + row as u32);
+            Row { interval, number, hash, n_key_bytes: key.len() }
+        };
+        let rows = in_order.into_iter().map(of_row).collect();
         Self { rows, keys: bytes, begins }
     }
 

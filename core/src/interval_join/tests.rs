@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, AsArray as _, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array as _, AsArray as _, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray,
+    StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::{JoinSide, JoinType, NullEquality};
@@ -36,7 +37,13 @@ type Time = Option<i64>;
 /// A row: two keys, a start and an end.
 type Row = (Option<u8>, Option<i64>, Time, Time);
 
-const N_COLUMNS: usize = 5;
+/// The place of `n`, by which rows are told apart.
+const N: usize = 4;
+const N_COLUMNS: usize = 7;
+
+/// What a row's first key may be.
+const FIRST_KEYS: [&str; 3] = ["word", "ratio", "list"];
+
 const JOIN_TYPES: [JoinType; 8] = [
     JoinType::Inner,
     JoinType::Left,
@@ -55,7 +62,19 @@ fn schema() -> SchemaRef {
         Field::new("start", timestamp_type(), true),
         Field::new("end", timestamp_type(), true),
         Field::new("n", DataType::Int64, false),
+        Field::new("ratio", DataType::Float64, true),
+        Field::new_list("list", Field::new_list_field(DataType::Utf8, true), true),
     ]))
+}
+
+/// A number that no other key has, but for the zeros, which are the same.
+fn ratio(key: u8) -> f64 {
+    [0.0, -0.0, f64::NAN].get(usize::from(key)).copied().unwrap_or(f64::from(key))
+}
+
+fn list(key: u8) -> Vec<Option<String>> {
+    let items = [vec![], vec![None], vec![Some(String::new())]];
+    items.get(usize::from(key)).cloned().unwrap_or_else(|| vec![None, Some(key.to_string())])
 }
 
 /// A side with rows counted from 0, in batches of a size.
@@ -63,6 +82,10 @@ fn side(rows: &[Row], batch_rows: usize) -> Arc<dyn ExecutionPlan> {
     let times =
         |times: Vec<Time>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"));
     let words = rows.iter().map(|row| row.0.map(|word| format!("word {word}")));
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for row in rows {
+        lists.append_option(row.0.map(list));
+    }
     let all = RecordBatch::try_new(
         schema(),
         vec![
@@ -71,6 +94,8 @@ fn side(rows: &[Row], batch_rows: usize) -> Arc<dyn ExecutionPlan> {
             times(rows.iter().map(|row| row.2).collect()),
             times(rows.iter().map(|row| row.3).collect()),
             Arc::new((0..rows.len() as i64).collect::<Int64Array>()),
+            Arc::new(rows.iter().map(|row| row.0.map(ratio)).collect::<Float64Array>()),
+            Arc::new(lists.finish()),
         ],
     )
     .unwrap();
@@ -106,6 +131,7 @@ struct Case {
     left: Vec<Row>,
     right: Vec<Row>,
     n_keys: usize,
+    first_key: &'static str,
     joins_null: bool,
     question: Question,
     /// Whether `left.n < right.n` is asked for besides.
@@ -133,12 +159,12 @@ fn cases() -> impl Strategy<Value = Case> {
         },
     );
     let asked = (questions(), any::<bool>(), prop::sample::select(&JOIN_TYPES[..]));
-    let keys = (0_usize..3, any::<bool>());
+    let keys = (0_usize..3, prop::sample::select(&FIRST_KEYS[..]), any::<bool>());
     (rows(), rows(), keys, asked, 1_usize..10, sizes).prop_map(
         |(
             left,
             right,
-            (n_keys, joins_null),
+            (n_keys, first_key, joins_null),
             (question, is_filtered, join_type),
             batch_rows,
             sizes,
@@ -147,6 +173,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 left,
                 right,
                 n_keys,
+                first_key,
                 joins_null,
                 question,
                 is_filtered,
@@ -172,7 +199,10 @@ impl Case {
             .collect();
         let fields = [schema().fields().to_vec(), schema().fields().to_vec()].concat();
         let filter = JoinFilter::new(condition, columns, Arc::new(Schema::new(fields)));
-        let key = |idx: usize| -> Expr { Arc::new(Column::new(schema().field(idx).name(), idx)) };
+        let key = |idx: usize| -> Expr {
+            let name = [self.first_key, "number"][idx];
+            Arc::new(Column::new(name, schema().index_of(name).unwrap()))
+        };
         Join {
             left: side(&self.left, self.batch_rows),
             right: side(&self.right, self.batch_rows),
@@ -185,8 +215,10 @@ impl Case {
             filter,
             join_type: self.join_type,
             projection: Some(match self.join_type {
-                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => vec![4, 9],
-                _ => vec![4],
+                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {
+                    vec![N, N_COLUMNS + N]
+                }
+                _ => vec![N],
             }),
         }
     }
@@ -217,8 +249,11 @@ impl Case {
             let key = |one: Option<i64>, other: Option<i64>| {
                 one == other && (self.joins_null || one.is_some())
             };
-            (self.n_keys < 1 || key(a.0.map(i64::from), b.0.map(i64::from)))
-                && (self.n_keys < 2 || key(a.1, b.1))
+            let first = |row: &Row| match (self.first_key, row.0) {
+                ("ratio", Some(1)) => Some(0),
+                (_, first) => first.map(i64::from),
+            };
+            (self.n_keys < 1 || key(first(a), first(b))) && (self.n_keys < 2 || key(a.1, b.1))
         };
         let numbered = |rows: &[Row]| -> Vec<(i64, Row)> { (0..).zip(rows.to_vec()).collect() };
         let (left, right) = (numbered(&self.left), numbered(&self.right));
@@ -307,6 +342,7 @@ fn overlap(left: Vec<Row>, right: Vec<Row>, join_type: JoinType) -> Case {
         left,
         right,
         n_keys: 1,
+        first_key: "word",
         joins_null: false,
         question: Question::Overlaps { is_turned: false },
         is_filtered: false,
