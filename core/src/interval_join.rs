@@ -19,6 +19,7 @@ mod work;
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, JoinType, NullEquality, Result, internal_err};
 use datafusion::execution::TaskContext;
@@ -36,7 +37,7 @@ use datafusion::physical_plan::{
 };
 use futures::stream;
 
-use condition::Condition;
+use condition::{Bounds, Condition};
 use keys::{KeyReader, can_be_key};
 use layout::Layout;
 use parts::N_PARTS;
@@ -218,22 +219,22 @@ impl ExecutionPlan for IntervalJoinExec {
             n_threads,
             elapsed: metrics.elapsed_compute().clone(),
         };
+        let reading = |keys, bounds: &Bounds, columns: &[usize], schema: SchemaRef| {
+            Ok::<_, DataFusionError>(Arc::new(Reading {
+                keys: KeyReader::try_new(keys, &schema, *null_equality)?,
+                bounds: bounds.clone(),
+                columns: columns.to_vec(),
+                schema,
+                n_parts,
+                elapsed: metrics.elapsed_compute().clone(),
+            }))
+        };
+        let Condition { left: left_bounds, right: right_bounds } = &self.condition;
         let run = Run {
             work: Arc::new(work),
-            left: Reading {
-                keys: KeyReader::try_new(left_keys, &left.schema(), *null_equality)?,
-                bounds: self.condition.left.clone(),
-                columns: self.layout.left.clone(),
-                schema: left.schema(),
-            },
-            right: Reading {
-                keys: KeyReader::try_new(right_keys, &right.schema(), *null_equality)?,
-                bounds: self.condition.right.clone(),
-                columns: self.layout.right.clone(),
-                schema: right.schema(),
-            },
+            left: reading(left_keys, left_bounds, &self.layout.left, left.schema())?,
+            right: reading(right_keys, right_bounds, &self.layout.right, right.schema())?,
             right_plan: Arc::clone(right),
-            n_parts,
             metrics,
             stage: Stage::Left(left.execute(0, Arc::clone(&task))?),
             output: None,

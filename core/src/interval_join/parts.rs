@@ -21,7 +21,7 @@ pub(super) struct Parts {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Row {
     pub(super) interval: Interval,
-    /// Its number in the side.
+    /// Its number in the batch.
     pub(super) number: u32,
     /// The lower half of its key's hash; the upper one tells the part.
     pub(super) hash: u32,
@@ -36,8 +36,8 @@ struct Place {
 }
 
 impl Parts {
-    /// Shares out the rows of a batch, the first of which has the number `first`.
-    pub(super) fn new(n_parts: usize, first: u32, keys: &Keys, intervals: &[Interval]) -> Self {
+    /// Shares out the rows of a batch.
+    pub(super) fn new(n_parts: usize, keys: &Keys, intervals: &[Interval]) -> Self {
         let part_of = |hash: u64| ((u128::from(hash) * n_parts as u128) >> 64) as usize;
         let wanted = || {
             intervals.iter().enumerate().filter_map(|(row, interval)| {
@@ -66,8 +66,8 @@ impl Parts {
         let of_row = |(row, hash): (usize, u32)| {
             let key = keys.bytes(row);
             bytes.extend_from_slice(key);
-            let (interval, number) = (intervals[row], first + row as u32);
-            Row { interval, number, hash, n_key_bytes: key.len() }
+            let number = row as u32;
+            Row { interval: intervals[row], number, hash, n_key_bytes: key.len() }
         };
         let rows = in_order.into_iter().map(of_row).collect();
         Self { rows, keys: bytes, begins }

@@ -14,9 +14,10 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, JoinType, Result, exec_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::metrics::BaselineMetrics;
+use datafusion::physical_plan::metrics::{BaselineMetrics, Time};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -37,16 +38,27 @@ pub(super) struct Reading {
     /// The columns that are kept.
     pub(super) columns: Vec<usize>,
     pub(super) schema: SchemaRef,
+    /// Among how many parts the rows are shared out.
+    pub(super) n_parts: usize,
+    pub(super) elapsed: Time,
 }
+
+/// Rows as they were read.
+#[derive(Debug)]
+struct Batch {
+    parts: Parts,
+    /// The columns that are kept.
+    kept: RecordBatch,
+}
+
+type Batches = BoxStream<'static, Result<Batch>>;
 
 /// The join.
 pub(super) struct Run {
     pub(super) work: Arc<Work>,
-    pub(super) left: Reading,
-    pub(super) right: Reading,
+    pub(super) left: Arc<Reading>,
+    pub(super) right: Arc<Reading>,
     pub(super) right_plan: Arc<dyn ExecutionPlan>,
-    /// Among how many parts the rows are shared out.
-    pub(super) n_parts: usize,
     pub(super) task: Arc<TaskContext>,
     pub(super) metrics: BaselineMetrics,
     pub(super) stage: Stage,
@@ -57,16 +69,16 @@ pub(super) struct Run {
 /// What comes next.
 pub(super) enum Stage {
     Left(SendableRecordBatchStream),
-    Right(Arc<Left>, RightSide),
+    Right(Arc<Left>, Box<RightSide>),
     Rest(Arc<Left>),
     Done,
 }
 
 /// The right side while it is read.
 pub(super) struct RightSide {
-    stream: SendableRecordBatchStream,
-    /// A batch for which there was no memory left in the chunk before.
-    waiting: Option<RecordBatch>,
+    batches: Batches,
+    /// For which there was no memory left in the chunk before.
+    waiting: Option<Batch>,
     chunk: Option<Input>,
     chunk_rows: usize,
     /// Until it is, the first chunk grows.
@@ -135,17 +147,28 @@ impl Run {
         }
     }
 
-    async fn read_left(&mut self, mut stream: SendableRecordBatchStream) -> Result<Stage> {
+    fn batches(&self, reading: &Arc<Reading>, stream: SendableRecordBatchStream) -> Batches {
+        let reading = Arc::clone(reading);
+        let batch = move |rows: Result<RecordBatch>| {
+            let reading = Arc::clone(&reading);
+            async move {
+                let rows = rows?;
+                joined(SpawnedTask::spawn_blocking(move || reading.batch(&rows))).await
+            }
+        };
+        stream.map(batch).buffered(self.work.n_threads).boxed()
+    }
+
+    async fn read_left(&mut self, stream: SendableRecordBatchStream) -> Result<Stage> {
         let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
         let mut read = Read::new(memory);
-        while let Some(rows) = stream.next().await.transpose()? {
-            let _timer = self.metrics.elapsed_compute().timer();
-            let parts = read.parts(&self.left, self.n_parts, &rows)?;
-            read.add(&self.left, parts, &rows)?;
+        let mut batches = self.batches(&self.left, stream);
+        while let Some(batch) = batches.next().await.transpose()? {
+            read.add(batch)?;
         }
-        drop(stream);
+        drop(batches);
         let n_rows = read.n_rows;
-        let input = read.end(&self.left, self.n_parts)?;
+        let input = read.end(&self.left)?;
         let needs_left =
             !matches!(self.work.join_type, JoinType::Right | JoinType::Full | JoinType::RightAnti);
         if needs_left && n_rows == 0 {
@@ -162,15 +185,16 @@ impl Run {
         });
         let stream = self.right_plan.execute(0, Arc::clone(&self.task))?;
         let sizes = self.work.sizes;
-        let chunk_rows = (n_rows / 2).clamp(sizes.least_of_chunk, sizes.most_of_chunk);
-        let mut right =
-            RightSide { stream, waiting: None, chunk: None, chunk_rows, is_left_sorted };
+        let chunk_rows = n_rows.clamp(sizes.least_of_chunk, sizes.most_of_chunk);
+        let batches = self.batches(&self.right, stream);
+        let right = RightSide { batches, waiting: None, chunk: None, chunk_rows, is_left_sorted };
+        let mut right = Box::new(right);
         right.chunk = self.read_chunk(&mut right).await?;
         let left = Arc::new(joined(sorting).await?);
         Ok(Stage::Right(left, right))
     }
 
-    async fn join_chunk(&mut self, left: Arc<Left>, mut right: RightSide) -> Result<Stage> {
+    async fn join_chunk(&mut self, left: Arc<Left>, mut right: Box<RightSide>) -> Result<Stage> {
         if left.is_settled(self.work.join_type) {
             return Ok(Stage::Rest(left));
         }
@@ -193,10 +217,10 @@ impl Run {
             false => self.work.sizes.most_of_chunk,
         };
         while read.n_rows < most_rows(right) {
-            let rows = match right.waiting.take() {
-                Some(rows) => rows,
+            let batch = match right.waiting.take() {
+                Some(batch) => batch,
                 None => {
-                    let next = right.stream.next();
+                    let next = right.batches.next();
                     let next = if read.n_rows == 0 {
                         next.await
                     } else {
@@ -205,71 +229,71 @@ impl Run {
                             Err(_) => break,
                         }
                     };
-                    let Some(rows) = next.transpose()? else { break };
-                    rows
+                    let Some(batch) = next.transpose()? else { break };
+                    batch
                 }
             };
-            let _timer = self.metrics.elapsed_compute().timer();
-            let parts = read.parts(&self.right, self.n_parts, &rows)?;
-            if read.n_rows > 0 && !read.has_room(&self.right, &parts, &rows)? {
-                right.waiting = Some(rows);
+            if read.n_rows > 0 && !read.has_room(&batch) {
+                right.waiting = Some(batch);
                 break;
             }
-            read.add(&self.right, parts, &rows)?;
+            read.add(batch)?;
         }
         if read.n_rows == 0 {
             return Ok(None);
         }
-        read.end(&self.right, self.n_parts).map(Some)
+        read.end(&self.right).map(Some)
+    }
+}
+
+impl Reading {
+    fn batch(&self, rows: &RecordBatch) -> Result<Batch> {
+        let _timer = self.elapsed.timer();
+        let (keys, intervals) = (self.keys.keys(rows)?, self.bounds.intervals(rows)?);
+        let parts = Parts::new(self.n_parts, &keys, &intervals);
+        Ok(Batch { parts, kept: rows.project(&self.columns)? })
+    }
+}
+
+impl Batch {
+    /// Returns how much memory it takes until its side is sorted, in bytes.
+    fn n_bytes(&self) -> usize {
+        // The columns are once as they came and once in one piece.
+        let kept = 2 * self.kept.get_array_memory_size();
+        kept + self.parts.size() + self.kept.num_rows() * BYTES_PER_ROW
     }
 }
 
 /// Rows of a side while they are read.
 struct Read {
-    batches: Vec<RecordBatch>,
-    parts: Vec<Parts>,
+    batches: Vec<Batch>,
     n_rows: usize,
     memory: MemoryReservation,
 }
 
 impl Read {
     fn new(memory: MemoryReservation) -> Self {
-        Self { batches: Vec::new(), parts: Vec::new(), n_rows: 0, memory }
+        Self { batches: Vec::new(), n_rows: 0, memory }
     }
 
-    /// Shares out rows that will be the next ones.
-    fn parts(&self, reading: &Reading, n_parts: usize, rows: &RecordBatch) -> Result<Parts> {
-        let end = u32::try_from(self.n_rows + rows.num_rows());
-        let Ok(first) = end.map(|end| end - rows.num_rows() as u32) else {
+    fn has_room(&self, batch: &Batch) -> bool {
+        self.memory.new_empty().try_grow(batch.n_bytes()).is_ok()
+    }
+
+    fn add(&mut self, batch: Batch) -> Result<()> {
+        self.memory.try_grow(batch.n_bytes())?;
+        self.n_rows += batch.kept.num_rows();
+        if self.n_rows > u32::MAX as usize {
             return exec_err!("a join has more than four billion rows on one side");
-        };
-        let intervals = reading.bounds.intervals(rows)?;
-        Ok(Parts::new(n_parts, first, &reading.keys.keys(rows)?, &intervals))
-    }
-
-    /// Returns how much memory rows take until they are sorted.
-    fn n_bytes(reading: &Reading, parts: &Parts, rows: &RecordBatch) -> Result<usize> {
-        // The columns are once as they came and once in one piece.
-        let kept = 2 * rows.project(&reading.columns)?.get_array_memory_size();
-        Ok(kept + parts.size() + rows.num_rows() * BYTES_PER_ROW)
-    }
-
-    fn has_room(&self, reading: &Reading, parts: &Parts, rows: &RecordBatch) -> Result<bool> {
-        let probe = self.memory.new_empty();
-        Ok(probe.try_grow(Self::n_bytes(reading, parts, rows)?).is_ok())
-    }
-
-    fn add(&mut self, reading: &Reading, parts: Parts, rows: &RecordBatch) -> Result<()> {
-        self.memory.try_grow(Self::n_bytes(reading, &parts, rows)?)?;
-        self.parts.push(parts);
-        self.n_rows += rows.num_rows();
-        self.batches.push(rows.project(&reading.columns)?);
+        }
+        self.batches.push(batch);
         Ok(())
     }
 
-    fn end(self, reading: &Reading, n_parts: usize) -> Result<Input> {
-        let Self { batches, parts, memory, .. } = self;
+    fn end(self, reading: &Reading) -> Result<Input> {
         let schema = Arc::new(reading.schema.project(&reading.columns)?);
-        Ok(Input { batches, schema, parts, n_parts, memory })
+        let (batches, parts) =
+            self.batches.into_iter().map(|batch| (batch.kept, batch.parts)).unzip();
+        Ok(Input { batches, schema, parts, n_parts: reading.n_parts, memory: self.memory })
     }
 }

@@ -21,7 +21,7 @@ use super::sweep::{Sweep, tasks};
 /// How many rows are taken at a time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
-    /// By a chunk of the right side that is joined with a small left one; others have half as many as it.
+    /// By a chunk of the right side that is joined with a small left one; others have as many as it.
     pub(super) least_of_chunk: usize,
     /// By any chunk.
     pub(super) most_of_chunk: usize,
@@ -123,9 +123,17 @@ impl Input {
         self.parts.iter().map(|of_batch| of_batch.n_rows(part)).sum()
     }
 
-    /// Returns the rows of a part, with their keys.
-    fn part(&self, part: usize) -> impl Iterator<Item = (&Row, &[u8])> {
-        self.parts.iter().flat_map(move |of_batch| of_batch.part(part))
+    /// Returns the rows of a part, each with its number in the side, and their keys.
+    fn part(&self, part: usize) -> impl Iterator<Item = (Placed, &Row, &[u8])> {
+        let mut n_before = 0;
+        self.parts.iter().zip(&self.batches).flat_map(move |(parts, batch)| {
+            let first = n_before;
+            n_before += batch.num_rows() as u32;
+            parts.part(part).map(move |(row, key)| {
+                let (start, end) = row.interval;
+                ((start, end, first + row.number), row, key)
+            })
+        })
     }
 }
 
@@ -141,8 +149,8 @@ impl Work {
         let parts: Vec<usize> = (0..input.n_parts).collect();
         let parts = self.share_out(&parts, |part| {
             let (mut groups, mut rows) = (Groups::new(), Vec::with_capacity(input.n_rows(*part)));
-            for (row, key) in input.part(*part) {
-                rows.push((groups.add(row.hash, key), placed(row)));
+            for (placed, row, key) in input.part(*part) {
+                rows.push((groups.add(row.hash, key), placed));
             }
             let side = Side::new(groups.len(), &rows, n_threads);
             let latest_ends = if wants_latest { side.latest_ends() } else { Vec::new() };
@@ -176,11 +184,11 @@ impl Work {
                 if 2 * input.n_rows(*part) > groups.len() {
                     groups.warm_up();
                 }
-                for (row, key) in input.part(*part) {
+                for (placed, row, key) in input.part(*part) {
                     if extent.reaches(row.interval)
                         && let Some(group) = groups.find(row.hash, key)
                     {
-                        rows.push((group, placed(row)));
+                        rows.push((group, placed));
                     }
                 }
                 Ok(Side::new(groups.len(), &rows, n_threads))
@@ -422,11 +430,6 @@ impl Work {
     fn only_tests(&self) -> bool {
         !self.emits_pairs() && !self.layout.has_residual()
     }
-}
-
-fn placed(row: &Row) -> Placed {
-    let (start, end) = row.interval;
-    (start, end, row.number)
 }
 
 fn broken() -> DataFusionError {
