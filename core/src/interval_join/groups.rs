@@ -76,7 +76,7 @@ impl Groups {
                 return Err(place);
             }
             let group = taken as u32 - 1;
-            if (taken >> 32) as u32 == hash && self.key(group as usize) == key {
+            if (taken >> 32) as u32 == hash && is_equal(self.key(group as usize), key) {
                 return Ok(group);
             }
             place = (place + 1) & mask;
@@ -95,6 +95,11 @@ impl Groups {
             self.slots[place] = entry(*hash, group);
         }
     }
+}
+
+/// Compares keys; those of a join without keys are empty.
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && (other.is_empty() || one == other)
 }
 
 fn entry(hash: u32, group: u32) -> u64 {

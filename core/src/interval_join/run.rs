@@ -95,7 +95,7 @@ impl Output {
     fn of(
         work: impl FnOnce(&mpsc::Sender<Result<RecordBatch>>) -> Result<()> + Send + 'static,
     ) -> Self {
-        let (sender, receiver) = mpsc::channel(2);
+        let (sender, receiver) = mpsc::channel(8);
         let task = Some(SpawnedTask::spawn_blocking(move || work(&sender)));
         Self { receiver, task }
     }

@@ -39,7 +39,7 @@ impl Default for Sizes {
             least_of_chunk: 65_536,
             most_of_chunk: 1 << 20,
             task: 16_384,
-            counted: 65_536,
+            counted: 16_384,
             batches: 4,
         }
     }
