@@ -5,12 +5,8 @@
 //! look at all pairs of a key. Made by `rules/interval_joins.rs`.
 
 mod condition;
-mod groups;
-mod keys;
 mod layout;
-mod parts;
 mod run;
-mod side;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -38,11 +34,11 @@ use datafusion::physical_plan::{
 use futures::stream;
 
 use condition::{Bounds, Condition};
-use keys::{KeyReader, can_be_key};
 use layout::Layout;
-use parts::N_PARTS;
-use run::{Reading, Run, Stage};
+use run::{Run, Stage};
 use work::{Sizes, Work};
+
+use crate::keyed::{KeyReader, N_PARTS, Reading, can_be_key};
 
 /// A join of the engine's plan, in parts.
 #[derive(Debug, Clone)]
@@ -220,9 +216,10 @@ impl ExecutionPlan for IntervalJoinExec {
             elapsed: metrics.elapsed_compute().clone(),
         };
         let reading = |keys, bounds: &Bounds, columns: &[usize], schema: SchemaRef| {
+            let bounds = bounds.clone();
             Ok::<_, DataFusionError>(Arc::new(Reading {
                 keys: KeyReader::try_new(keys, &schema, *null_equality)?,
-                bounds: bounds.clone(),
+                intervals: Box::new(move |rows| bounds.intervals(rows)),
                 columns: columns.to_vec(),
                 schema,
                 n_parts,

@@ -28,6 +28,7 @@ mod columns;
 mod connection;
 mod functions;
 mod interval_join;
+mod keyed;
 mod local;
 mod lookup;
 mod pushdown;

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, RecordBatch, UInt64Array};
+use arrow::array::{Array as _, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{filter, filter_record_batch, is_not_null, take};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::{DataFusionError, NullEquality, Result, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -21,6 +21,7 @@ use datafusion::physical_plan::{
 use futures::{TryStreamExt as _, stream};
 
 use super::latest::Latest;
+use crate::keyed::KeyReader;
 
 /// What decides which row of the right side goes with a row of the left one.
 #[derive(Debug, Clone)]
@@ -152,7 +153,10 @@ impl ExecutionPlan for AsofJoinExec {
         partition: usize,
         task: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let left_keys = self.matching.on.iter().map(|(left, _)| Arc::clone(left)).collect();
+        let schema = self.left.schema();
         let run = Run {
+            left_keys: KeyReader::try_new(left_keys, &schema, NullEquality::NullEqualsNothing)?,
             left: self.left.execute(0, Arc::clone(&task))?,
             right: Arc::clone(&self.right),
             matching: self.matching.clone(),
@@ -173,6 +177,7 @@ impl ExecutionPlan for AsofJoinExec {
 struct Run {
     left: SendableRecordBatchStream,
     right: Arc<dyn ExecutionPlan>,
+    left_keys: KeyReader,
     matching: Matching,
     schema: SchemaRef,
     /// The rows of the right side, once they are there.
@@ -189,11 +194,12 @@ impl Run {
             }
             if self.latest.is_none() {
                 let right = self.right.execute(0, Arc::clone(&self.task))?;
-                self.latest = Some(Latest::read(right, &self.matching, &self.task).await?);
+                let latest = Latest::read(right, &self.matching, &self.task, &self.metrics);
+                self.latest = Some(latest.await?);
             }
             let Some(latest) = &self.latest else { continue };
             let _timer = self.metrics.elapsed_compute().timer();
-            let joined = join(&rows, latest, &self.matching, &self.schema)?;
+            let joined = join(&rows, latest, &self.left_keys, &self.matching, &self.schema)?;
             if joined.num_rows() > 0 {
                 self.metrics.record_output(joined.num_rows());
                 return Ok(Some(joined));
@@ -207,13 +213,12 @@ impl Run {
 fn join(
     rows: &RecordBatch,
     latest: &Latest,
+    keys: &KeyReader,
     matching: &Matching,
     schema: &SchemaRef,
 ) -> Result<RecordBatch> {
-    let value = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
-    let keys = matching.on.iter().map(|(key, _)| value(key)).collect::<Result<Vec<ArrayRef>>>()?;
-    let time = value(&matching.left_time)?;
-    let matches: UInt64Array = latest.find(&keys, &time, matching.is_strict)?;
+    let time = matching.left_time.evaluate(rows)?.into_array(rows.num_rows())?;
+    let matches: UInt32Array = latest.find(&keys.keys(rows)?, &time, matching.is_strict)?;
     let (rows, matches): (RecordBatch, ArrayRef) = if matching.is_left {
         (rows.clone(), Arc::new(matches))
     } else {

@@ -3,72 +3,104 @@
 //! decides between them, so that a binary search finds the latest.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, DynComparator, PrimitiveArray, RecordBatch, UInt64Array,
-    make_comparator,
+    Array as _, ArrayRef, AsArray as _, DynComparator, RecordBatch, UInt32Array, make_comparator,
 };
-use arrow::compute::{SortOptions, concat_batches};
+use arrow::compute::SortOptions;
 use arrow::datatypes::TimestampMicrosecondType;
-use arrow::row::{RowConverter, Rows, SortField};
-use datafusion::common::Result;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{NullEquality, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
-use futures::TryStreamExt as _;
+use datafusion::physical_plan::metrics::BaselineMetrics;
+use futures::StreamExt as _;
 
 use super::exec::Matching;
+use crate::keyed::{
+    Gathered, Gathering, Groups, Intervals, KeyReader, Keys, N_PARTS, NEVER, Reading, Side, joined,
+    part_of, share_out,
+};
 
-/// What a row costs beside its values, if its key is its own.
-const BYTES_PER_ROW: usize = 128;
+/// How many rows are worth a thread that finds their matches.
+const ROWS_PER_THREAD: usize = 2048;
 
 /// The rows.
 pub(super) struct Latest {
     rows: RecordBatch,
-    times: PrimitiveArray<TimestampMicrosecondType>,
-    /// How keys become bytes; none if nothing must be equal.
-    converter: Option<RowConverter>,
-    /// The rows of each key, the earliest first.
-    by_key: HashMap<Box<[u8]>, Vec<usize>>,
+    parts: Vec<(Groups, Side)>,
+    n_threads: usize,
     _memory: MemoryReservation,
 }
 
 impl Latest {
     /// Reads all rows of a side.
+    ///
+    /// # Errors
+    /// If it cannot be read, or there is not memory enough.
     pub(super) async fn read(
-        mut right: SendableRecordBatchStream,
+        right: SendableRecordBatchStream,
         matching: &Matching,
         task: &TaskContext,
+        metrics: &BaselineMetrics,
     ) -> Result<Self> {
+        let n_threads = task.session_config().target_partitions();
+        let schema = right.schema();
+        let keys = matching.on.iter().map(|(_, right)| Arc::clone(right)).collect();
+        let time = Arc::clone(&matching.right_time);
+        let reading = Arc::new(Reading {
+            keys: KeyReader::try_new(keys, &schema, NullEquality::NullEqualsNothing)?,
+            intervals: Box::new(move |rows| instants(&time, rows)),
+            columns: (0..schema.fields().len()).collect(),
+            schema,
+            n_parts: if matching.on.is_empty() { 1 } else { N_PARTS },
+            elapsed: metrics.elapsed_compute().clone(),
+        });
         let memory = MemoryConsumer::new("ASOF JOIN").register(task.memory_pool());
-        let mut batches = Vec::new();
-        let mut n_rows = 0;
-        while let Some(batch) = right.try_next().await? {
-            n_rows += batch.num_rows();
-            // Once as it came, and once beside the others.
-            memory.try_grow(2 * batch.get_array_memory_size())?;
-            batches.push(batch);
+        let mut gathering = Gathering::new(memory);
+        let mut batches = reading.batches(right, n_threads);
+        while let Some(batch) = batches.next().await.transpose()? {
+            gathering.add(batch)?;
         }
-        memory.try_grow(n_rows * BYTES_PER_ROW)?;
-        let rows = concat_batches(&right.schema(), &batches)?;
-        drop(batches);
-        memory.try_resize(rows.get_array_memory_size() + n_rows * BYTES_PER_ROW)?;
+        let (gathered, tie) = (gathering.end(&reading)?, matching.tie.clone());
+        let elapsed = reading.elapsed.clone();
+        let sorting = SpawnedTask::spawn_blocking(move || {
+            let _timer = elapsed.timer();
+            Self::sorted(gathered, tie.as_ref(), n_threads)
+        });
+        joined(sorting).await
+    }
 
-        let value =
-            |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(&rows)?.into_array(rows.num_rows());
-        let keys: Vec<ArrayRef> =
-            matching.on.iter().map(|(_, key)| value(key)).collect::<Result<_>>()?;
-        let times = value(&matching.right_time)?.as_primitive().clone();
-        let fields: Vec<SortField> =
-            keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
-        let converter = if fields.is_empty() { None } else { Some(RowConverter::new(fields)?) };
-        let tie = matching.tie.as_ref().map(value).transpose()?;
-        let mut latest = Self { rows, times, converter, by_key: HashMap::new(), _memory: memory };
-        latest.index(&keys, tie)?;
-        Ok(latest)
+    fn sorted(
+        gathered: Gathered,
+        tie: Option<&Arc<dyn PhysicalExpr>>,
+        n_threads: usize,
+    ) -> Result<Self> {
+        let rows = gathered.rows()?;
+        let tie = tie.map(|tie| tie.evaluate(&rows)?.into_array(rows.num_rows())).transpose()?;
+        // What has one time and one id, in whatever order it came, comes to the same.
+        let ordered = tie.iter().chain(rows.columns());
+        let comparators: Vec<DynComparator> = ordered
+            .filter_map(|column| make_comparator(column, column, SortOptions::default()).ok())
+            .collect();
+        let compare = |one: u32, other: u32| {
+            let mut orders =
+                comparators.iter().map(|compare| compare(one as usize, other as usize));
+            orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        };
+        let parts: Vec<usize> = (0..gathered.n_parts).collect();
+        let parts = share_out(n_threads, &parts, |part| {
+            let (groups, mut side) = gathered.sorted(*part, n_threads);
+            side.break_ties(compare);
+            Ok((groups, side))
+        })?;
+        let memory = gathered.memory;
+        let of_parts = parts.iter().map(|(groups, side)| groups.size() + side.size());
+        memory.try_resize(rows.get_array_memory_size() + of_parts.sum::<usize>())?;
+        Ok(Self { rows, parts, n_threads, _memory: memory })
     }
 
     /// Returns the rows.
@@ -76,71 +108,39 @@ impl Latest {
         &self.rows
     }
 
-    fn index(&mut self, keys: &[ArrayRef], tie: Option<ArrayRef>) -> Result<()> {
-        let keys = Keys::new(keys, self.converter.as_ref())?;
-        for row in 0..self.rows.num_rows() {
-            let Some(key) = keys.key(row).filter(|_| self.times.is_valid(row)) else { continue };
-            match self.by_key.get_mut(key) {
-                Some(rows) => rows.push(row),
-                None => drop(self.by_key.insert(key.into(), vec![row])),
-            }
-        }
-        // What has one time and one id, in whatever order it came, comes to the same.
-        let ordered = tie.iter().chain(self.rows.columns());
-        let comparators: Vec<DynComparator> = ordered
-            .filter_map(|column| make_comparator(column, column, SortOptions::default()).ok())
-            .collect();
-        let times = &self.times;
-        for rows in self.by_key.values_mut() {
-            rows.sort_unstable_by(|a, b| {
-                let by_time = times.value(*a).cmp(&times.value(*b));
-                comparators.iter().fold(by_time, |order, compare| match order {
-                    Ordering::Equal => compare(*a, *b),
-                    order => order,
-                })
-            });
-        }
-        Ok(())
-    }
-
     /// Returns for each key and time the row of that key that is the latest by then.
+    ///
+    /// # Errors
+    /// If a thread breaks down.
     pub(super) fn find(
         &self,
-        keys: &[ArrayRef],
+        keys: &Keys,
         times: &ArrayRef,
         is_strict: bool,
-    ) -> Result<UInt64Array> {
+    ) -> Result<UInt32Array> {
         let times = times.as_primitive::<TimestampMicrosecondType>();
-        let keys = Keys::new(keys, self.converter.as_ref())?;
         let find = |row: usize| {
-            let rows = self.by_key.get(keys.key(row).filter(|_| times.is_valid(row))?)?;
+            let hash = keys.hash(row).filter(|_| times.is_valid(row))?;
+            let (groups, side) = &self.parts[part_of(hash, self.parts.len())];
+            let places = side.group(groups.find(hash as u32, keys.bytes(row))? as usize);
             let time = times.value(row);
-            let n_in_time = rows.partition_point(|row| match self.times.value(*row).cmp(&time) {
-                Ordering::Less => true,
-                Ordering::Equal => !is_strict,
-                Ordering::Greater => false,
-            });
-            Some(rows[n_in_time.checked_sub(1)?] as u64)
+            let n_in_time = side.starts[places.clone()]
+                .partition_point(|start| if is_strict { *start < time } else { *start <= time });
+            Some(side.rows[places.start + n_in_time.checked_sub(1)?])
         };
-        Ok((0..times.len()).map(find).collect())
+        let n_rows = times.len();
+        let firsts: Vec<usize> = (0..n_rows).step_by(ROWS_PER_THREAD).collect();
+        let found = share_out(self.n_threads, &firsts, |first| {
+            let rows = *first..n_rows.min(first + ROWS_PER_THREAD);
+            Ok(rows.map(find).collect::<Vec<Option<u32>>>())
+        })?;
+        Ok(found.into_iter().flatten().collect())
     }
 }
 
-/// The keys of some rows.
-struct Keys<'a> {
-    arrays: &'a [ArrayRef],
-    bytes: Option<Rows>,
-}
-
-impl<'a> Keys<'a> {
-    fn new(arrays: &'a [ArrayRef], converter: Option<&RowConverter>) -> Result<Self> {
-        let bytes = converter.map(|converter| converter.convert_columns(arrays)).transpose()?;
-        Ok(Self { arrays, bytes })
-    }
-
-    /// Returns the key of a row, unless a part of it is NULL.
-    fn key(&self, row: usize) -> Option<&[u8]> {
-        let Some(bytes) = &self.bytes else { return Some(&[]) };
-        self.arrays.iter().all(|array| array.is_valid(row)).then(|| bytes.row(row).data())
-    }
+/// Returns the time of each row as an interval.
+fn instants(time: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<Intervals> {
+    let times = time.evaluate(rows)?.into_array(rows.num_rows())?;
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    Ok(times.iter().map(|time| time.map_or(NEVER, |time| (time, time))).collect())
 }

@@ -18,6 +18,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, conjunction};
 use datafusion::physical_plan::joins::utils::JoinFilter;
 
 use crate::functions::{LIFETIME_CONTAINS, LIFETIMES_OVERLAP};
+use crate::keyed::{Interval, Intervals, NEVER};
 
 /// An end that never comes, or a start that always was.
 const FOREVER: i64 = i64::MAX;
@@ -50,7 +51,7 @@ pub(super) enum Bounds {
     Compared { start: Operand, end: Operand },
 }
 
-pub(super) type Expr = Arc<dyn PhysicalExpr>;
+type Expr = Arc<dyn PhysicalExpr>;
 
 /// An operand of a comparison.
 #[derive(Debug, Clone)]
@@ -63,15 +64,6 @@ pub(super) struct Operand {
     /// The same of the other operand: if this one is NULL, it holds only then.
     or_other_null: bool,
 }
-
-/// The interval of each row.
-pub(super) type Intervals = Vec<Interval>;
-
-/// A start and an end.
-pub(super) type Interval = (i64, i64);
-
-/// What meets nothing: it starts after all others have ended, and ends before any starts.
-pub(super) const NEVER: Interval = (FOREVER, ALWAYS);
 
 impl Condition {
     /// Finds the condition in the filter of a join; the rest of the filter beside it.

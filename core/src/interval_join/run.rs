@@ -9,49 +9,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, JoinType, Result, exec_err};
+use datafusion::common::{JoinType, Result};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::metrics::{BaselineMetrics, Time};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::condition::Bounds;
-use super::keys::KeyReader;
-use super::parts::Parts;
-use super::side::BYTES_PER_ROW;
-use super::work::{Input, Left, Work};
+use super::work::{Left, Sizes, Work};
+use crate::keyed::{Batch, Gathered, Gathering, Reading, joined};
 
 /// How long rows at hand wait for more of them.
 const PATIENCE: Duration = Duration::from_millis(10);
-
-/// How a side is read.
-#[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) keys: KeyReader,
-    pub(super) bounds: Bounds,
-    /// The columns that are kept.
-    pub(super) columns: Vec<usize>,
-    pub(super) schema: SchemaRef,
-    /// Among how many parts the rows are shared out.
-    pub(super) n_parts: usize,
-    pub(super) elapsed: Time,
-}
-
-/// Rows as they were read.
-#[derive(Debug)]
-struct Batch {
-    parts: Parts,
-    /// The columns that are kept.
-    kept: RecordBatch,
-}
-
-type Batches = BoxStream<'static, Result<Batch>>;
 
 /// The join.
 pub(super) struct Run {
@@ -76,10 +49,10 @@ pub(super) enum Stage {
 
 /// The right side while it is read.
 pub(super) struct RightSide {
-    batches: Batches,
+    batches: BoxStream<'static, Result<Batch>>,
     /// For which there was no memory left in the chunk before.
     waiting: Option<Batch>,
-    chunk: Option<Input>,
+    chunk: Option<Gathered>,
     chunk_rows: usize,
     /// Until it is, the first chunk grows.
     is_left_sorted: Arc<AtomicBool>,
@@ -87,34 +60,41 @@ pub(super) struct RightSide {
 
 /// Batches that threads make.
 pub(super) struct Output {
+    /// Rows without columns that have been made and not been taken yet.
+    counted: Option<RecordBatch>,
+    /// How many of them are taken at a time.
+    most_counted: usize,
     receiver: mpsc::Receiver<Result<RecordBatch>>,
     task: Option<SpawnedTask<Result<()>>>,
 }
 
 impl Output {
     fn of(
+        sizes: Sizes,
         work: impl FnOnce(&mpsc::Sender<Result<RecordBatch>>) -> Result<()> + Send + 'static,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(8);
         let task = Some(SpawnedTask::spawn_blocking(move || work(&sender)));
-        Self { receiver, task }
+        Self { counted: None, most_counted: sizes.counted, receiver, task }
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if let Some(rows) = self.receiver.recv().await {
-            return rows.map(Some);
+        let rows = match self.counted.take() {
+            Some(rows) => Some(rows),
+            None => self.receiver.recv().await.transpose()?,
+        };
+        if let Some(rows) = rows {
+            if rows.num_columns() > 0 || rows.num_rows() <= self.most_counted {
+                return Ok(Some(rows));
+            }
+            let n_left = rows.num_rows() - self.most_counted;
+            self.counted = Some(rows.slice(self.most_counted, n_left));
+            return Ok(Some(rows.slice(0, self.most_counted)));
         }
         match self.task.take() {
             Some(task) => joined(task).await.map(|()| None),
             None => Ok(None),
         }
-    }
-}
-
-async fn joined<T: Send + 'static>(task: SpawnedTask<Result<T>>) -> Result<T> {
-    match task.join().await {
-        Ok(done) => done,
-        Err(error) => Err(DataFusionError::Internal(format!("a join broke down: {error}"))),
     }
 }
 
@@ -139,7 +119,8 @@ impl Run {
                 Stage::Right(left, right) => self.join_chunk(left, right).await?,
                 Stage::Rest(left) => {
                     let work = Arc::clone(&self.work);
-                    self.output = Some(Output::of(move |sender| work.rest_of_left(&left, sender)));
+                    let rest = move |sender: &_| work.rest_of_left(&left, sender);
+                    self.output = Some(Output::of(self.work.sizes, rest));
                     Stage::Done
                 }
                 Stage::Done => return Ok(None),
@@ -147,27 +128,15 @@ impl Run {
         }
     }
 
-    fn batches(&self, reading: &Arc<Reading>, stream: SendableRecordBatchStream) -> Batches {
-        let reading = Arc::clone(reading);
-        let batch = move |rows: Result<RecordBatch>| {
-            let reading = Arc::clone(&reading);
-            async move {
-                let rows = rows?;
-                joined(SpawnedTask::spawn_blocking(move || reading.batch(&rows))).await
-            }
-        };
-        stream.map(batch).buffered(self.work.n_threads).boxed()
-    }
-
     async fn read_left(&mut self, stream: SendableRecordBatchStream) -> Result<Stage> {
         let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
-        let mut read = Read::new(memory);
-        let mut batches = self.batches(&self.left, stream);
+        let mut read = Gathering::new(memory);
+        let mut batches = self.left.batches(stream, self.work.n_threads);
         while let Some(batch) = batches.next().await.transpose()? {
             read.add(batch)?;
         }
         drop(batches);
-        let n_rows = read.n_rows;
+        let n_rows = read.n_rows();
         let input = read.end(&self.left)?;
         let needs_left =
             !matches!(self.work.join_type, JoinType::Right | JoinType::Full | JoinType::RightAnti);
@@ -186,7 +155,7 @@ impl Run {
         let stream = self.right_plan.execute(0, Arc::clone(&self.task))?;
         let sizes = self.work.sizes;
         let chunk_rows = n_rows.clamp(sizes.least_of_chunk, sizes.most_of_chunk);
-        let batches = self.batches(&self.right, stream);
+        let batches = self.right.batches(stream, self.work.n_threads);
         let right = RightSide { batches, waiting: None, chunk: None, chunk_rows, is_left_sorted };
         let mut right = Box::new(right);
         right.chunk = self.read_chunk(&mut right).await?;
@@ -204,24 +173,25 @@ impl Run {
         };
         let Some(chunk) = chunk else { return Ok(Stage::Rest(left)) };
         let (work, of_left) = (Arc::clone(&self.work), Arc::clone(&left));
-        self.output = Some(Output::of(move |sender| work.join(&of_left, chunk, sender)));
+        let pairs = move |sender: &_| work.join(&of_left, chunk, sender);
+        self.output = Some(Output::of(self.work.sizes, pairs));
         Ok(Stage::Right(left, right))
     }
 
     /// Reads rows of the right side; `None` after the last one.
-    async fn read_chunk(&mut self, right: &mut RightSide) -> Result<Option<Input>> {
+    async fn read_chunk(&mut self, right: &mut RightSide) -> Result<Option<Gathered>> {
         let memory = MemoryConsumer::new("interval join").register(self.task.memory_pool());
-        let mut read = Read::new(memory);
+        let mut read = Gathering::new(memory);
         let most_rows = |right: &RightSide| match right.is_left_sorted.load(Ordering::Acquire) {
             true => right.chunk_rows,
             false => self.work.sizes.most_of_chunk,
         };
-        while read.n_rows < most_rows(right) {
+        while read.n_rows() < most_rows(right) {
             let batch = match right.waiting.take() {
                 Some(batch) => batch,
                 None => {
                     let next = right.batches.next();
-                    let next = if read.n_rows == 0 {
+                    let next = if read.n_rows() == 0 {
                         next.await
                     } else {
                         match timeout(PATIENCE, next).await {
@@ -233,67 +203,15 @@ impl Run {
                     batch
                 }
             };
-            if read.n_rows > 0 && !read.has_room(&batch) {
+            if read.n_rows() > 0 && !read.has_room(&batch) {
                 right.waiting = Some(batch);
                 break;
             }
             read.add(batch)?;
         }
-        if read.n_rows == 0 {
+        if read.n_rows() == 0 {
             return Ok(None);
         }
         read.end(&self.right).map(Some)
-    }
-}
-
-impl Reading {
-    fn batch(&self, rows: &RecordBatch) -> Result<Batch> {
-        let _timer = self.elapsed.timer();
-        let (keys, intervals) = (self.keys.keys(rows)?, self.bounds.intervals(rows)?);
-        let parts = Parts::new(self.n_parts, &keys, &intervals);
-        Ok(Batch { parts, kept: rows.project(&self.columns)? })
-    }
-}
-
-impl Batch {
-    /// Returns how much memory it takes until its side is sorted, in bytes.
-    fn n_bytes(&self) -> usize {
-        // The columns are once as they came and once in one piece.
-        let kept = 2 * self.kept.get_array_memory_size();
-        kept + self.parts.size() + self.kept.num_rows() * BYTES_PER_ROW
-    }
-}
-
-/// Rows of a side while they are read.
-struct Read {
-    batches: Vec<Batch>,
-    n_rows: usize,
-    memory: MemoryReservation,
-}
-
-impl Read {
-    fn new(memory: MemoryReservation) -> Self {
-        Self { batches: Vec::new(), n_rows: 0, memory }
-    }
-
-    fn has_room(&self, batch: &Batch) -> bool {
-        self.memory.new_empty().try_grow(batch.n_bytes()).is_ok()
-    }
-
-    fn add(&mut self, batch: Batch) -> Result<()> {
-        self.memory.try_grow(batch.n_bytes())?;
-        self.n_rows += batch.kept.num_rows();
-        if self.n_rows > u32::MAX as usize {
-            return exec_err!("a join has more than four billion rows on one side");
-        }
-        self.batches.push(batch);
-        Ok(())
-    }
-
-    fn end(self, reading: &Reading) -> Result<Input> {
-        let schema = Arc::new(reading.schema.project(&reading.columns)?);
-        let (batches, parts) =
-            self.batches.into_iter().map(|batch| (batch.kept, batch.parts)).unzip();
-        Ok(Input { batches, schema, parts, n_parts: reading.n_parts, memory: self.memory })
     }
 }

@@ -7,7 +7,7 @@
 //! so the work is that of the rows and of the pairs. Only if a row ends before it starts, which inequalities
 //! may ask for, each row of a run is looked at.
 
-use super::side::Side;
+use crate::keyed::Side;
 
 /// A piece of work, small enough that several threads share a join evenly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

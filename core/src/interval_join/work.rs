@@ -1,22 +1,18 @@
 //! The work of an interval join on threads: sorting a chunk, finding pairs, making rows of them.
 //! In: the left side, whole and sorted, and a chunk of the right one. Out: batches, as they are made.
 
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
-use datafusion::common::{DataFusionError, JoinType, Result};
+use datafusion::common::{JoinType, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::Time;
 use tokio::sync::mpsc;
 
-use super::groups::Groups;
 use super::layout::Layout;
-use super::parts::{Parts, Row};
-use super::side::{Extent, Placed, Side};
 use super::sweep::{Sweep, tasks};
+use crate::keyed::{Extent, Gathered, Groups, Side, on_threads, share_out};
 
 /// How many rows are taken at a time.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +41,9 @@ impl Default for Sizes {
     }
 }
 
+/// How many batches without columns are made at a time.
+const AT_ONCE: usize = 64;
+
 /// What all parts of a join need to know.
 #[derive(Debug, Clone)]
 pub(super) struct Work {
@@ -54,17 +53,6 @@ pub(super) struct Work {
     pub(super) batch_rows: usize,
     pub(super) n_threads: usize,
     pub(super) elapsed: Time,
-}
-
-/// Rows of a side as they were read, batch by batch.
-#[derive(Debug)]
-pub(super) struct Input {
-    /// The columns that are kept.
-    pub(super) batches: Vec<RecordBatch>,
-    pub(super) schema: SchemaRef,
-    pub(super) parts: Vec<Parts>,
-    pub(super) n_parts: usize,
-    pub(super) memory: MemoryReservation,
 }
 
 /// The left side.
@@ -113,46 +101,17 @@ impl Left {
     }
 }
 
-impl Input {
-    /// Returns the columns that are kept, in one piece.
-    fn rows(&self) -> Result<RecordBatch> {
-        Ok(concat_batches(&self.schema, &self.batches)?)
-    }
-
-    fn n_rows(&self, part: usize) -> usize {
-        self.parts.iter().map(|of_batch| of_batch.n_rows(part)).sum()
-    }
-
-    /// Returns the rows of a part, each with its number in the side, and their keys.
-    fn part(&self, part: usize) -> impl Iterator<Item = (Placed, &Row, &[u8])> {
-        let mut n_before = 0;
-        self.parts.iter().zip(&self.batches).flat_map(move |(parts, batch)| {
-            let first = n_before;
-            n_before += batch.num_rows() as u32;
-            parts.part(part).map(move |(row, key)| {
-                let (start, end) = row.interval;
-                ((start, end, first + row.number), row, key)
-            })
-        })
-    }
-}
-
 impl Work {
     /// Sorts the left side; each part has numbers for its keys.
     ///
     /// # Errors
     /// If it does not fit into memory.
-    pub(super) fn left(&self, input: Input) -> Result<Left> {
+    pub(super) fn left(&self, input: Gathered) -> Result<Left> {
         let _timer = self.elapsed.timer();
         let wants_latest = self.only_tests() && self.marks_right();
-        let n_threads = self.threads_of_part(input.n_parts);
         let parts: Vec<usize> = (0..input.n_parts).collect();
-        let parts = self.share_out(&parts, |part| {
-            let (mut groups, mut rows) = (Groups::new(), Vec::with_capacity(input.n_rows(*part)));
-            for (placed, row, key) in input.part(*part) {
-                rows.push((groups.add(row.hash, key), placed));
-            }
-            let side = Side::new(groups.len(), &rows, n_threads);
+        let parts = share_out(self.n_threads, &parts, |part| {
+            let (groups, side) = input.sorted(*part, self.n_threads);
             let latest_ends = if wants_latest { side.latest_ends() } else { Vec::new() };
             Ok(LeftPart { groups, side, latest_ends })
         })?;
@@ -172,13 +131,12 @@ impl Work {
     ///
     /// # Errors
     /// If a residual predicate fails, or a column grows too large.
-    pub(super) fn join(&self, left: &Left, input: Input, sender: &Sender) -> Result<()> {
+    pub(super) fn join(&self, left: &Left, input: Gathered, sender: &Sender) -> Result<()> {
         let timer = self.elapsed.timer();
-        let n_threads = self.threads_of_part(input.n_parts);
         let parts: Vec<usize> = (0..input.n_parts).collect();
         let parts = match left.extent {
             None => left.parts.iter().map(|_| Side::default()).collect(),
-            Some(extent) => self.share_out(&parts, |part| {
+            Some(extent) => share_out(self.n_threads, &parts, |part| {
                 let groups = &left.parts[*part].groups;
                 let mut rows = Vec::with_capacity(input.n_rows(*part));
                 if 2 * input.n_rows(*part) > groups.len() {
@@ -191,7 +149,7 @@ impl Work {
                         rows.push((group, placed));
                     }
                 }
-                Ok(Side::new(groups.len(), &rows, n_threads))
+                Ok(Side::new(groups.len(), &rows, self.n_threads))
             })?,
         };
         let rows = input.rows()?;
@@ -263,7 +221,7 @@ impl Work {
     fn test(&self, left: &Left, chunk: &Chunk) -> Result<()> {
         let _timer = self.elapsed.timer();
         let parts: Vec<_> = left.parts.iter().zip(&chunk.parts).collect();
-        self.share_out(&parts, |(of_left, of_right)| {
+        share_out(self.n_threads, &parts, |(of_left, of_right)| {
             if self.marks_left() {
                 mark(&of_left.side, of_right, &of_right.latest_ends(), &left.matched);
             } else {
@@ -291,7 +249,7 @@ impl Work {
         let next = AtomicUsize::new(0);
         let next = || tasks.get(next.fetch_add(1, Ordering::Relaxed)).cloned();
         let marks = self.marks_left() || self.marks_right();
-        let ended = self.on_threads(tasks.len(), || {
+        let ended = on_threads(self.n_threads, tasks.len(), || {
             if self.layout.only_counts() && !self.layout.has_residual() && !marks {
                 self.count(next, sender)
             } else {
@@ -301,7 +259,7 @@ impl Work {
         Ok(ended.into_iter().collect())
     }
 
-    /// Sends how many pairs there are, in batches without columns.
+    /// Sends how many pairs there are, as rows without columns, which take no memory.
     fn count<'a>(
         &self,
         next: impl Fn() -> Option<Sweep<'a>>,
@@ -314,10 +272,9 @@ impl Work {
             let is_last = sweep.is_none();
             n_pairs += sweep.map_or(0, |mut sweep| sweep.count());
             timer.done();
-            while n_pairs >= self.sizes.counted || is_last && n_pairs > 0 {
-                let n_rows = n_pairs.min(self.sizes.counted);
-                n_pairs -= n_rows;
-                if sender.blocking_send(Ok(self.layout.counted(n_rows)?)).is_err() {
+            if n_pairs > AT_ONCE * self.sizes.counted || is_last && n_pairs > 0 {
+                let rows = self.layout.counted(mem::take(&mut n_pairs))?;
+                if sender.blocking_send(Ok(rows)).is_err() {
                     return Ok(Err(Enough));
                 }
             }
@@ -369,48 +326,6 @@ impl Work {
         Ok(Ok(()))
     }
 
-    /// Returns how many threads a part may have: all of them if it is the only one.
-    fn threads_of_part(&self, n_parts: usize) -> usize {
-        if n_parts == 1 { self.n_threads } else { 1 }
-    }
-
-    /// Does something with each item on threads that take one after the other.
-    fn share_out<I: Sync, T: Send>(
-        &self,
-        items: &[I],
-        work: impl Fn(&I) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        let next = AtomicUsize::new(0);
-        let mut done: Vec<(usize, T)> = Vec::with_capacity(items.len());
-        let of_threads = self.on_threads(items.len(), || {
-            let mut done = Vec::new();
-            loop {
-                let idx = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(idx) else { return Ok(done) };
-                done.push((idx, work(item)?));
-            }
-        })?;
-        of_threads.into_iter().for_each(|of_thread| done.extend(of_thread));
-        done.sort_unstable_by_key(|(idx, _)| *idx);
-        Ok(done.into_iter().map(|(_, done)| done).collect())
-    }
-
-    /// Does the same on this thread and on others, at most as many as there are tasks.
-    fn on_threads<T: Send>(
-        &self,
-        n_tasks: usize,
-        work: impl Fn() -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        thread::scope(|scope| {
-            let n_others = self.n_threads.min(n_tasks).saturating_sub(1);
-            let others: Vec<_> = (0..n_others).map(|_| scope.spawn(&work)).collect();
-            let own = work();
-            let others =
-                others.into_iter().map(|other| other.join().unwrap_or_else(|_| Err(broken())));
-            [own].into_iter().chain(others).collect()
-        })
-    }
-
     fn emits_pairs(&self) -> bool {
         use JoinType::{Full, Inner, Left, Right};
         matches!(self.join_type, Inner | Left | Right | Full)
@@ -430,10 +345,6 @@ impl Work {
     fn only_tests(&self) -> bool {
         !self.emits_pairs() && !self.layout.has_residual()
     }
-}
-
-fn broken() -> DataFusionError {
-    DataFusionError::Internal("a thread of a join broke down".to_owned())
 }
 
 /// Marks the rows of one side that have a partner on the other. Those of its group that start in time are

@@ -1,15 +1,15 @@
 //! The rows of a batch, shared out among parts by the hashes of their keys. Equal keys are in the same part
 //! of both sides, and a part is small: what is looked up in it is found in the processor's cache.
 
-use super::condition::{Interval, NEVER};
 use super::keys::Keys;
+use super::{Interval, NEVER};
 
 /// Among how many parts rows are shared out if they have keys.
-pub(super) const N_PARTS: usize = 128;
+pub(crate) const N_PARTS: usize = 128;
 
 /// The rows of a batch that may have a partner, part after part.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     rows: Vec<Row>,
     /// The bytes of their keys, one after the other.
     keys: Vec<u8>,
@@ -19,12 +19,12 @@ pub(super) struct Parts {
 
 /// A row of a side.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Row {
-    pub(super) interval: Interval,
+pub(crate) struct Row {
+    pub(crate) interval: Interval,
     /// Its number in the batch.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// The lower half of its key's hash; the upper one tells the part.
-    pub(super) hash: u32,
+    pub(crate) hash: u32,
     n_key_bytes: usize,
 }
 
@@ -35,10 +35,15 @@ struct Place {
     key: usize,
 }
 
+/// Returns the part of a key with a hash.
+pub(crate) fn part_of(hash: u64, n_parts: usize) -> usize {
+    ((u128::from(hash) * n_parts as u128) >> 64) as usize
+}
+
 impl Parts {
     /// Shares out the rows of a batch.
-    pub(super) fn new(n_parts: usize, keys: &Keys, intervals: &[Interval]) -> Self {
-        let part_of = |hash: u64| ((u128::from(hash) * n_parts as u128) >> 64) as usize;
+    pub(crate) fn new(n_parts: usize, keys: &Keys, intervals: &[Interval]) -> Self {
+        let part_of = |hash| part_of(hash, n_parts);
         let wanted = || {
             intervals.iter().enumerate().filter_map(|(row, interval)| {
                 let hash = keys.hash(row).filter(|_| *interval != NEVER)?;
@@ -74,17 +79,17 @@ impl Parts {
     }
 
     /// Returns how much memory they take, in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         size_of_val(self.rows.as_slice()) + self.keys.len() + size_of_val(self.begins.as_slice())
     }
 
     /// Returns how many rows a part has.
-    pub(super) fn n_rows(&self, part: usize) -> usize {
+    pub(crate) fn n_rows(&self, part: usize) -> usize {
         self.begins[part + 1].row - self.begins[part].row
     }
 
     /// Returns the rows of a part, with their keys.
-    pub(super) fn part(&self, part: usize) -> impl Iterator<Item = (&Row, &[u8])> {
+    pub(crate) fn part(&self, part: usize) -> impl Iterator<Item = (&Row, &[u8])> {
         let (begin, end) = (self.begins[part], self.begins[part + 1]);
         let mut keys = &self.keys[begin.key..end.key];
         self.rows[begin.row..end.row].iter().map(move |row| {

@@ -1,4 +1,4 @@
-//! The keys of an interval join as bytes, equal ones the same whatever their types, with their hashes.
+//! The keys of rows as bytes, equal ones the same whatever their types, with their hashes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,10 @@ use arrow::datatypes::{DataType, Float64Type, Schema};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::{NullEquality, Result};
-
-use super::condition::Expr;
+use datafusion::physical_expr::PhysicalExpr;
 
 /// Tells whether keys of a type find each other here as they do in the engine's joins.
-pub(super) fn can_be_key(data_type: &DataType) -> bool {
+pub(crate) fn can_be_key(data_type: &DataType) -> bool {
     match data_type {
         DataType::Float64 => true,
         DataType::List(item) => !item.data_type().is_nested() && !item.data_type().is_floating(),
@@ -22,8 +21,8 @@ pub(super) fn can_be_key(data_type: &DataType) -> bool {
 }
 
 /// How rows of a side get their keys.
-pub(super) struct KeyReader {
-    exprs: Vec<Expr>,
+pub(crate) struct KeyReader {
+    exprs: Vec<Arc<dyn PhysicalExpr>>,
     null_equality: NullEquality,
     form: Form,
 }
@@ -39,7 +38,7 @@ enum Form {
 }
 
 /// The keys of some rows.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     bytes: Bytes,
     /// The rows that find nothing, because a part of their key is NULL.
     nulls: Option<NullBuffer>,
@@ -64,8 +63,8 @@ impl KeyReader {
     ///
     /// # Errors
     /// If a type cannot be a key.
-    pub(super) fn try_new(
-        exprs: Vec<Expr>,
+    pub(crate) fn try_new(
+        exprs: Vec<Arc<dyn PhysicalExpr>>,
         schema: &Schema,
         null_equality: NullEquality,
     ) -> Result<Self> {
@@ -83,7 +82,7 @@ impl KeyReader {
     ///
     /// # Errors
     /// If an expression fails.
-    pub(super) fn keys(&self, rows: &RecordBatch) -> Result<Keys> {
+    pub(crate) fn keys(&self, rows: &RecordBatch) -> Result<Keys> {
         let n_rows = rows.num_rows();
         let columns = self
             .exprs
@@ -120,12 +119,12 @@ fn with_one_zero(column: ArrayRef) -> ArrayRef {
 
 impl Keys {
     /// Returns the hash of a row's key; `None` if it finds nothing.
-    pub(super) fn hash(&self, row: usize) -> Option<u64> {
+    pub(crate) fn hash(&self, row: usize) -> Option<u64> {
         let is_null = self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
         (!is_null).then(|| self.hashes.get(row).copied().unwrap_or_default())
     }
 
-    pub(super) fn bytes(&self, row: usize) -> &[u8] {
+    pub(crate) fn bytes(&self, row: usize) -> &[u8] {
         match &self.bytes {
             Bytes::None => &[],
             Bytes::Text(texts) => texts.value(row).as_bytes(),

@@ -1,10 +1,10 @@
-//! Numbers for the keys of a part of an interval join's left side. The right side's keys are only looked up.
+//! Numbers for the keys of a part of a side, in which those of the other side are looked up.
 
 use std::hint::black_box;
 
 /// The keys, numbered from 0.
 #[derive(Debug)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     /// By hash, from where it points to on: a key's hash, and one more than its number; 0 is free.
     /// At most half of them are taken.
     slots: Vec<u64>,
@@ -17,23 +17,23 @@ pub(super) struct Groups {
 const FIRST_SLOTS: usize = 64;
 
 impl Groups {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (hashes, keys, ends) = (Vec::new(), Vec::new(), Vec::new());
         Self { slots: vec![0; FIRST_SLOTS], hashes, keys, ends }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.hashes.len()
     }
 
     /// Returns how much memory they take, in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let Self { slots, hashes, keys, ends } = self;
         8 * slots.capacity() + 4 * hashes.capacity() + keys.capacity() + 8 * ends.capacity()
     }
 
     /// Reads all of it in order, which memory answers sooner than lookups all over it.
-    pub(super) fn warm_up(&self) {
+    pub(crate) fn warm_up(&self) {
         const LINE: usize = 64;
         let slots = self.slots.iter().step_by(LINE / 8).fold(0, |sum, slot| sum ^ slot);
         let ends = self.ends.iter().step_by(LINE / 8).fold(0, |sum, end| sum ^ end);
@@ -41,13 +41,13 @@ impl Groups {
         black_box((slots, ends, keys));
     }
 
-    /// Returns the number of a key, if the left side has it.
-    pub(super) fn find(&self, hash: u32, key: &[u8]) -> Option<u32> {
+    /// Returns the number of a key, if the side has it.
+    pub(crate) fn find(&self, hash: u32, key: &[u8]) -> Option<u32> {
         self.slot(hash, key).ok()
     }
 
     /// Returns the number of a key, a new one if need be.
-    pub(super) fn add(&mut self, hash: u32, key: &[u8]) -> u32 {
+    pub(crate) fn add(&mut self, hash: u32, key: &[u8]) -> u32 {
         self.slot(hash, key).unwrap_or_else(|slot| {
             let group = self.hashes.len() as u32;
             self.slots[slot] = entry(hash, group);
