@@ -170,6 +170,8 @@ def main():
                 connection.execute(f"CREATE VIEW \"{table}\" AS SELECT * FROM '{path}'")
                 time_columns = 'time = { start = "start", end = "end" }'
                 file.write(f'[tables.{table}]\npath = "{path}"\n{time_columns}\n')
+        # What is still to be written to the disk would be written meanwhile.
+        os.sync()
         print(f"| case | pairs | DuckDB {duckdb.__version__} | sessionql | ratio |")
         print("|---|---:|---:|---:|---:|")
         for name, (_, query, ours) in cases.items():

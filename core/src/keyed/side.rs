@@ -137,7 +137,9 @@ const ROWS_PER_THREAD: usize = 16_384;
 
 /// Sorts each group, a large one on several threads.
 fn sort_groups(rows: &mut [Placed], offsets: &[u32], n_threads: usize) {
-    let by_time = |(start, end, _): &Placed| (*start, *end);
+    // One number, by which two rows are compared without a branch: the start, then the end from 0 on.
+    let by_time =
+        |(start, end, _): &Placed| i128::from(*start) << 64 | i128::from(*end as u64 ^ 1 << 63);
     for group in offsets.windows(2) {
         let rows = &mut rows[group[0] as usize..group[1] as usize];
         let n_threads = n_threads.min(rows.len() / ROWS_PER_THREAD);
