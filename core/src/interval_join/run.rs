@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use super::work::{Left, Sizes, Work};
 use crate::keyed::{Batch, Gathered, Gathering, Reading, joined};
 
-/// How long rows at hand wait for more of them.
+/// How long rows at hand wait for more of them, if they need not wait for the left side.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The join.
@@ -196,7 +196,8 @@ impl Run {
                     } else {
                         match timeout(PATIENCE, next).await {
                             Ok(next) => next,
-                            Err(_) => break,
+                            Err(_) if right.is_left_sorted.load(Ordering::Acquire) => break,
+                            Err(_) => continue,
                         }
                     };
                     let Some(batch) = next.transpose()? else { break };

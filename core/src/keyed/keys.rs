@@ -1,6 +1,5 @@
 //! The keys of rows as bytes, equal ones the same whatever their types, with their hashes.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray};
@@ -50,12 +49,6 @@ enum Bytes {
     None,
     Text(StringArray),
     Encoded(Rows),
-}
-
-impl fmt::Debug for KeyReader {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("KeyReader").field("exprs", &self.exprs).finish_non_exhaustive()
-    }
 }
 
 impl KeyReader {

@@ -110,6 +110,7 @@ impl LocalScan {
         &self,
         fetch: Option<usize>,
         batch_rows: usize,
+        n_threads: usize,
         sender: &mpsc::Sender<Option<Result<RecordBatch>>>,
     ) {
         let mut n_wanted = fetch.unwrap_or(usize::MAX);
@@ -127,7 +128,8 @@ impl LocalScan {
             let is_gone = sender.blocking_send(Some(Ok(rows))).is_err();
             Ok(if is_gone || n_wanted == 0 { Wanted::Enough } else { Wanted::More })
         };
-        let read = rows::read(&self.file, &self.context, &self.wanted, batch_rows, &mut emit);
+        let (file, context, wanted) = (&self.file, &self.context, &self.wanted);
+        let read = rows::read(file, context, wanted, batch_rows, n_threads, &mut emit);
         let last = match read {
             Ok(()) => None,
             Err(fault) => {
@@ -219,7 +221,8 @@ impl ExecutionPlan for LocalScanExec {
         task: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let (scan, fetch) = (Arc::clone(&self.scan), self.fetch);
-        let batch_rows = task.session_config().batch_size();
+        let config = task.session_config();
+        let (batch_rows, n_threads) = (config.batch_size(), config.target_partitions());
         if fetch == Some(0) {
             let none = RecordBatchStreamAdapter::new(self.schema(), stream::empty());
             return Ok(Box::pin(none));
@@ -230,7 +233,7 @@ impl ExecutionPlan for LocalScanExec {
                 let mut receiver = receiver.unwrap_or_else(|| {
                     let (sender, receiver) = mpsc::channel(AHEAD);
                     let runtime = scan.context.runtime.clone();
-                    runtime.spawn_blocking(move || scan.run(fetch, batch_rows, &sender));
+                    runtime.spawn_blocking(move || scan.run(fetch, batch_rows, n_threads, &sender));
                     receiver
                 });
                 match receiver.recv().await {

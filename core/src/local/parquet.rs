@@ -61,7 +61,7 @@ pub(super) fn survey(
     file: File,
     context: &StatementContext,
 ) -> Result<Vec<FileColumn>, Fault> {
-    let decoder = Decoder::open(file)?;
+    let decoder = Decoder::open(file, 1)?;
     let mut columns = Vec::new();
     let mut checked = Vec::new();
     for (column_idx, field) in decoder.fields().iter().enumerate() {
@@ -88,16 +88,17 @@ pub(super) fn survey(
     Ok(columns)
 }
 
-/// Reads the columns `wanted` of a file that was looked through.
+/// Reads the columns `wanted` of a file that was looked through, on up to `n_threads` threads.
 pub(super) fn read(
     file: &LocalFile,
     opened: File,
     wanted: &[usize],
     batch_rows: usize,
+    n_threads: usize,
     emit: &mut dyn FnMut(RecordBatch) -> Result<Wanted, Fault>,
 ) -> Result<(), Fault> {
     let schema = schema_of(file, wanted);
-    let decoder = Decoder::open(opened)?;
+    let decoder = Decoder::open(opened, n_threads)?;
     let mut emit = |columns, n_rows| emit(batch(&schema, columns, n_rows)?);
     each_batch(&file.config, &decoder, &file.columns, wanted, batch_rows, &mut emit)?;
     file.reopen().map(|_| ())

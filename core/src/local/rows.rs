@@ -27,7 +27,8 @@ pub(super) enum Wanted {
 }
 
 /// Reads the columns `wanted`, as indexes into those of the file, in batches of at most
-/// `batch_rows` rows, and hands each to `emit`. Ends when nobody waits for `context` any more.
+/// `batch_rows` rows, and hands each to `emit`. Parquet is decoded on up to `n_threads` threads.
+/// Ends when nobody waits for `context` any more.
 ///
 /// # Errors
 /// If the file is not the one that was looked through, and what `emit` says.
@@ -36,11 +37,12 @@ pub(super) fn read(
     context: &StatementContext,
     wanted: &[usize],
     batch_rows: usize,
+    n_threads: usize,
     emit: &mut dyn FnMut(RecordBatch) -> Result<Wanted, Fault>,
 ) -> Result<(), Fault> {
     let opened = file.reopen()?;
     if file.config.format == FileFormat::Parquet {
-        return parquet::read(file, opened, wanted, batch_rows, emit);
+        return parquet::read(file, opened, wanted, batch_rows, n_threads, emit);
     }
     let mut reader = TextReader::open(file.config.format, opened)?;
     let schema = schema_of(file, wanted);

@@ -24,6 +24,7 @@ use super::not_parquet;
 pub(super) struct Decoder {
     file: SharedFile,
     metadata: ArrowReaderMetadata,
+    n_threads: usize,
 }
 
 /// Makes a column of the language of one of the file; by its index in the file.
@@ -40,16 +41,16 @@ const AHEAD: usize = 4;
 const BYTES_PER_THREAD: i64 = 1 << 20;
 
 impl Decoder {
-    /// Reads the metadata of a file.
+    /// Reads the metadata of a file, which up to `n_threads` threads will decode.
     ///
     /// # Errors
     /// If it is not Parquet.
-    pub(super) fn open(file: File) -> Result<Self, Fault> {
+    pub(super) fn open(file: File, n_threads: usize) -> Result<Self, Fault> {
         let n_bytes = file.metadata().map_err(Fault::io)?.len();
         let file = SharedFile { file: Arc::new(Mutex::new(file)), n_bytes };
         let metadata = ArrowReaderMetadata::load(&file, Default::default());
         let metadata = metadata.map_err(|error| not_parquet(&error.to_string()))?;
-        Ok(Self { file, metadata })
+        Ok(Self { file, metadata, n_threads })
     }
 
     /// Returns the columns of the file.
@@ -73,8 +74,7 @@ impl Decoder {
         convert: Convert<'_>,
         emit: &mut dyn FnMut(Vec<ArrayRef>, usize) -> Result<Wanted, Fault>,
     ) -> Result<(), Fault> {
-        let n_processors = thread::available_parallelism().map_or(1, usize::from);
-        let shares = self.shares(wanted, n_processors);
+        let shares = self.shares(wanted);
         let decode = |share: &[usize]| self.decode(wanted, share.to_vec(), batch_rows, convert);
         let Some((own, others)) = shares.split_first() else { return Ok(()) };
         thread::scope(|scope| {
@@ -107,7 +107,7 @@ impl Decoder {
 
     /// Shares columns out among threads, so that each has about as many bytes to decode. In: columns by
     /// their indexes in the file. Out: their places among those that are wanted, in ascending order.
-    fn shares(&self, wanted: &[usize], most: usize) -> Vec<Vec<usize>> {
+    fn shares(&self, wanted: &[usize]) -> Vec<Vec<usize>> {
         let n_bytes = |idx: usize| -> i64 {
             let name = self.fields()[idx].name();
             let chunks = self.metadata().row_groups().iter().flat_map(|rows| rows.columns());
@@ -119,7 +119,7 @@ impl Decoder {
             wanted.iter().zip(0..).map(|(idx, place)| (n_bytes(*idx), place)).collect();
         let total: i64 = columns.iter().map(|column| column.0).sum();
         let n_threads = usize::try_from(total / BYTES_PER_THREAD).unwrap_or(1);
-        let n_threads = n_threads.min(most).min(columns.len()).max(1);
+        let n_threads = n_threads.min(self.n_threads).min(columns.len()).max(1);
         columns.sort_unstable_by_key(|(n_bytes, place)| (-n_bytes, *place));
         let mut shares: Vec<(i64, Vec<usize>)> = vec![(0, Vec::new()); n_threads];
         for (n_bytes, place) in columns {
@@ -212,8 +212,8 @@ struct SharedFile {
     n_bytes: u64,
 }
 
-/// A place in it from which is read.
-struct From {
+/// The rest of it from a place on.
+struct Section {
     file: SharedFile,
     at: u64,
 }
@@ -225,11 +225,11 @@ impl Length for SharedFile {
 }
 
 impl ChunkReader for SharedFile {
-    type T = BufReader<From>;
+    type T = BufReader<Section>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
         // Headers of pages are read so, which are short.
-        Ok(BufReader::with_capacity(1024, From { file: self.clone(), at: start }))
+        Ok(BufReader::with_capacity(1024, Section { file: self.clone(), at: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
@@ -245,7 +245,7 @@ impl ChunkReader for SharedFile {
     }
 }
 
-impl Read for From {
+impl Read for Section {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let mut file = self.file.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.at))?;

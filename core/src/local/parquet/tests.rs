@@ -1,5 +1,5 @@
 use arrow::array::*;
-use arrow::datatypes::{Fields, Int32Type, Schema, i256};
+use arrow::datatypes::{Fields, Int32Type, Schema, UInt64Type, i256};
 use parquet::arrow::ArrowWriter;
 
 use super::*;
@@ -36,7 +36,7 @@ fn read_with(array: ArrayRef, keys: &str) -> Result<String, String> {
         texts.extend((0..columns[0].len()).map(|row| formatter.value(row).to_string()));
         Ok(Wanted::More)
     };
-    let decoder = Decoder::open(file.reopen().unwrap()).map_err(said)?;
+    let decoder = Decoder::open(file.reopen().unwrap(), 1).map_err(said)?;
     each_batch(&config, &decoder, &columns, &[0], 2, &mut emit).map_err(said)?;
     Ok(texts.join(" "))
 }
@@ -180,4 +180,76 @@ fn nobody_looks_through_a_file_after_the_deadline() {
     let mut context = StatementContext::new(Utc::now(), Utc::now(), runtime.handle().clone());
     context.deadline = Some(tokio::time::Instant::now());
     assert!(survey(&config, file.reopen().unwrap(), &context).unwrap_err().is_cancelled);
+}
+
+/// Columns `a` (0, 1, 2, …), `b` (its text) and `c` (its double; the last one does not fit), in row groups of
+/// 50,000: so many bytes that several threads decode them.
+fn large_file() -> tempfile::NamedTempFile {
+    const N_ROWS: u64 = 200_000;
+    let last = |n: u64| if n + 1 == N_ROWS { u64::MAX } else { 2 * n };
+    let rows = RecordBatch::try_from_iter([
+        ("a", Arc::new((0..N_ROWS as i64).collect::<Int64Array>()) as ArrayRef),
+        ("b", Arc::new((0..N_ROWS).map(|n| Some(n.to_string())).collect::<StringArray>())),
+        ("c", Arc::new((0..N_ROWS).map(last).collect::<UInt64Array>())),
+    ])
+    .unwrap();
+    let file = tempfile::Builder::new().suffix(".parquet").tempfile().unwrap();
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_max_row_group_row_count(Some(50_000))
+        .build();
+    let mut writer =
+        ArrowWriter::try_new(file.reopen().unwrap(), rows.schema(), Some(properties)).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    file
+}
+
+/// Reads columns of a file until so many rows are there; returns `a` and `b` of each row, or what is wrong.
+fn rows_of(
+    file: &tempfile::NamedTempFile,
+    wanted: &[usize],
+    enough: usize,
+) -> Result<Vec<(i64, String)>, String> {
+    let decoder = Decoder::open(file.reopen().unwrap(), 2).map_err(|fault| fault.message)?;
+    let mut rows = Vec::new();
+    let convert = |idx: usize, array: &ArrayRef| match array.data_type() {
+        DataType::UInt64 if array.as_primitive::<UInt64Type>().values().contains(&u64::MAX) => {
+            Err(Fault::new(format!("column {idx} is wrong")))
+        }
+        _ => Ok(Arc::clone(array)),
+    };
+    let mut emit = |columns: Vec<ArrayRef>, n_rows: usize| {
+        assert!(columns.iter().all(|column| column.len() == n_rows));
+        let place = |idx| wanted.iter().position(|wanted| *wanted == idx).unwrap();
+        let numbers = columns[place(0)].as_primitive::<Int64Type>().values().iter().copied();
+        let texts = columns[place(1)].as_string::<i32>().iter().flatten().map(str::to_owned);
+        rows.extend(numbers.zip(texts));
+        Ok(if rows.len() >= enough { Wanted::Enough } else { Wanted::More })
+    };
+    let read = decoder.each_batch(wanted, 4096, &convert, &mut emit);
+    read.map(|()| rows).map_err(|fault| fault.message)
+}
+
+#[test]
+fn columns_that_several_threads_decode_come_together_again() {
+    let file = large_file();
+    let all: Vec<(i64, String)> = (0..200_000).map(|n| (n, n.to_string())).collect();
+    assert!(rows_of(&file, &[0, 1], usize::MAX).unwrap() == all);
+    assert!(rows_of(&file, &[1, 0], usize::MAX).unwrap() == all, "in another order");
+    assert!(rows_of(&file, &[1, 0], 5_000).unwrap() == all[..8192], "no more than is wanted");
+    assert_eq!(rows_of(&file, &[0, 2, 1], usize::MAX), Err("column 2 is wrong".to_owned()));
+    assert!(rows_of(&file, &[0, 2, 1], 5_000).is_ok(), "what is wrong lies further on");
+}
+
+#[test]
+fn damage_in_what_one_thread_decodes_is_an_error() {
+    let file = large_file();
+    let mut bytes = std::fs::read(file.path()).unwrap();
+    let middle = bytes.len() / 2;
+    for first in [4, middle] {
+        bytes[first..first + 20_000].fill(0xff);
+    }
+    std::fs::write(file.path(), bytes).unwrap();
+    let error = rows_of(&file, &[0, 1], usize::MAX).unwrap_err();
+    assert!(error.starts_with("cannot be read as Parquet: "), "{error}");
 }

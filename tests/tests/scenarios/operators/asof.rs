@@ -43,6 +43,20 @@ fn each_row_gets_the_latest_before_it() {
 }
 
 #[test]
+fn keys_are_equal_as_in_other_joins() {
+    let rows = "x,start\n-0.0,2026-03-15 08:00\n1.5,2026-03-15 08:00\n,2026-03-15 08:00\n";
+    let tables = Tables::new(&[
+        ("a", &rows.replace("-0.0", "0.0"), "columns = { x = \"float64\" }"),
+        ("b", rows, "columns = { x = \"float64\" }"),
+    ]);
+    for join in ["ASOF JOIN", "JOIN"] {
+        let sql =
+            format!("SELECT a.x FROM a {join} b ON a.x = b.x AND b.start <= a.start ORDER BY a.x");
+        assert_eq!(tables.rows(&sql), ["0.0", "1.5"], "{join}");
+    }
+}
+
+#[test]
 fn columns_and_places_are_those_of_a_join() {
     let tables = tables();
     let on = "ON l.user = a.user AND a.start <= l.start";
