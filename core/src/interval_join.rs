@@ -38,7 +38,7 @@ use layout::Layout;
 use run::{Run, Stage};
 use work::{Sizes, Work};
 
-use crate::keyed::{KeyReader, N_PARTS, Reading, can_be_key};
+use crate::keyed::{KeyReader, Reading, can_be_key};
 
 /// A join of the engine's plan, in parts.
 #[derive(Debug, Clone)]
@@ -206,7 +206,6 @@ impl ExecutionPlan for IntervalJoinExec {
         let (left_keys, right_keys): (Vec<_>, Vec<_>) = on.iter().cloned().unzip();
         let config = task.session_config();
         let n_threads = config.target_partitions();
-        let n_parts = if on.is_empty() { 1 } else { N_PARTS };
         let work = Work {
             join_type: *join_type,
             layout: self.layout.clone(),
@@ -222,7 +221,6 @@ impl ExecutionPlan for IntervalJoinExec {
                 intervals: Box::new(move |rows| bounds.intervals(rows)),
                 columns: columns.to_vec(),
                 schema,
-                n_parts,
                 elapsed: metrics.elapsed_compute().clone(),
             }))
         };

@@ -14,7 +14,7 @@ mod threads;
 pub(crate) use gathered::{Batch, Gathered, Gathering, Reading};
 pub(crate) use groups::Groups;
 pub(crate) use keys::{KeyReader, Keys, can_be_key};
-pub(crate) use parts::{N_PARTS, part_of};
+pub(crate) use parts::part_of;
 pub(crate) use side::{Extent, Side};
 pub(crate) use threads::{joined, on_threads, share_out};
 

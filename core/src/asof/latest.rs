@@ -21,8 +21,8 @@ use futures::StreamExt as _;
 
 use super::exec::Matching;
 use crate::keyed::{
-    Gathered, Gathering, Groups, Intervals, KeyReader, Keys, N_PARTS, NEVER, Reading, Side, joined,
-    part_of, share_out,
+    Gathered, Gathering, Groups, Intervals, KeyReader, Keys, NEVER, Reading, Side, joined, part_of,
+    share_out,
 };
 
 /// How many rows are worth a thread that finds their matches.
@@ -56,7 +56,6 @@ impl Latest {
             intervals: Box::new(move |rows| instants(&time, rows)),
             columns: (0..schema.fields().len()).collect(),
             schema,
-            n_parts: if matching.on.is_empty() { 1 } else { N_PARTS },
             elapsed: metrics.elapsed_compute().clone(),
         });
         let memory = MemoryConsumer::new("ASOF JOIN").register(task.memory_pool());
@@ -91,9 +90,8 @@ impl Latest {
                 comparators.iter().map(|compare| compare(one as usize, other as usize));
             orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         };
-        let parts: Vec<usize> = (0..gathered.n_parts).collect();
-        let parts = share_out(n_threads, &parts, |part| {
-            let (groups, mut side) = gathered.sorted(*part, n_threads);
+        let parts = share_out(n_threads, gathered.n_parts, |part| {
+            let (groups, mut side) = gathered.sorted(part, n_threads);
             side.break_ties(compare);
             Ok((groups, side))
         })?;
@@ -129,9 +127,9 @@ impl Latest {
             Some(side.rows[places.start + n_in_time.checked_sub(1)?])
         };
         let n_rows = times.len();
-        let firsts: Vec<usize> = (0..n_rows).step_by(ROWS_PER_THREAD).collect();
-        let found = share_out(self.n_threads, &firsts, |first| {
-            let rows = *first..n_rows.min(first + ROWS_PER_THREAD);
+        let found = share_out(self.n_threads, n_rows.div_ceil(ROWS_PER_THREAD), |piece| {
+            let first = piece * ROWS_PER_THREAD;
+            let rows = first..n_rows.min(first + ROWS_PER_THREAD);
             Ok(rows.map(find).collect::<Vec<Option<u32>>>())
         })?;
         Ok(found.into_iter().flatten().collect())

@@ -26,6 +26,9 @@ use crate::keyed::{Batch, Gathered, Gathering, Reading, joined};
 /// How long rows at hand wait for more of them, if they need not wait for the left side.
 const PATIENCE: Duration = Duration::from_millis(10);
 
+/// How many batches of pairs may wait for whoever takes them.
+const AHEAD: usize = 8;
+
 /// The join.
 pub(super) struct Run {
     pub(super) work: Arc<Work>,
@@ -73,7 +76,7 @@ impl Output {
         sizes: Sizes,
         work: impl FnOnce(&mpsc::Sender<Result<RecordBatch>>) -> Result<()> + Send + 'static,
     ) -> Self {
-        let (sender, receiver) = mpsc::channel(8);
+        let (sender, receiver) = mpsc::channel(AHEAD);
         let task = Some(SpawnedTask::spawn_blocking(move || work(&sender)));
         Self { counted: None, most_counted: sizes.counted, receiver, task }
     }

@@ -109,9 +109,8 @@ impl Work {
     pub(super) fn left(&self, input: Gathered) -> Result<Left> {
         let _timer = self.elapsed.timer();
         let wants_latest = self.only_tests() && self.marks_right();
-        let parts: Vec<usize> = (0..input.n_parts).collect();
-        let parts = share_out(self.n_threads, &parts, |part| {
-            let (groups, side) = input.sorted(*part, self.n_threads);
+        let parts = share_out(self.n_threads, input.n_parts, |part| {
+            let (groups, side) = input.sorted(part, self.n_threads);
             let latest_ends = if wants_latest { side.latest_ends() } else { Vec::new() };
             Ok(LeftPart { groups, side, latest_ends })
         })?;
@@ -133,16 +132,15 @@ impl Work {
     /// If a residual predicate fails, or a column grows too large.
     pub(super) fn join(&self, left: &Left, input: Gathered, sender: &Sender) -> Result<()> {
         let timer = self.elapsed.timer();
-        let parts: Vec<usize> = (0..input.n_parts).collect();
         let parts = match left.extent {
             None => left.parts.iter().map(|_| Side::default()).collect(),
-            Some(extent) => share_out(self.n_threads, &parts, |part| {
-                let groups = &left.parts[*part].groups;
-                let mut rows = Vec::with_capacity(input.n_rows(*part));
-                if 2 * input.n_rows(*part) > groups.len() {
+            Some(extent) => share_out(self.n_threads, input.n_parts, |part| {
+                let groups = &left.parts[part].groups;
+                let mut rows = Vec::with_capacity(input.n_rows(part));
+                if 2 * input.n_rows(part) > groups.len() {
                     groups.warm_up();
                 }
-                for (placed, row, key) in input.part(*part) {
+                for (placed, row, key) in input.part(part) {
                     if extent.reaches(row.interval)
                         && let Some(group) = groups.find(row.hash, key)
                     {
@@ -220,8 +218,8 @@ impl Work {
     /// Marks the rows that have a partner, without looking for all of them.
     fn test(&self, left: &Left, chunk: &Chunk) -> Result<()> {
         let _timer = self.elapsed.timer();
-        let parts: Vec<_> = left.parts.iter().zip(&chunk.parts).collect();
-        share_out(self.n_threads, &parts, |(of_left, of_right)| {
+        share_out(self.n_threads, chunk.parts.len(), |part| {
+            let (of_left, of_right) = (&left.parts[part], &chunk.parts[part]);
             if self.marks_left() {
                 mark(&of_left.side, of_right, &of_right.latest_ends(), &left.matched);
             } else {

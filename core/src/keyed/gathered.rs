@@ -30,8 +30,6 @@ pub(crate) struct Reading {
     /// The columns that are kept.
     pub(crate) columns: Vec<usize>,
     pub(crate) schema: SchemaRef,
-    /// Among how many parts the rows are shared out.
-    pub(crate) n_parts: usize,
     pub(crate) elapsed: Time,
 }
 
@@ -64,7 +62,7 @@ impl Reading {
     fn batch(&self, rows: &RecordBatch) -> Result<Batch> {
         let _timer = self.elapsed.timer();
         let (keys, intervals) = (self.keys.keys(rows)?, (self.intervals)(rows)?);
-        let parts = Parts::new(self.n_parts, &keys, &intervals);
+        let parts = Parts::new(self.keys.n_parts(), &keys, &intervals);
         Ok(Batch { parts, kept: rows.project(&self.columns)? })
     }
 }
@@ -72,9 +70,9 @@ impl Reading {
 impl Batch {
     /// Returns how much memory it takes until its side is sorted, in bytes.
     fn n_bytes(&self) -> usize {
-        // The columns are once as they came and once in one piece.
-        let kept = 2 * self.kept.get_array_memory_size();
-        kept + self.parts.size() + self.kept.num_rows() * BYTES_PER_ROW
+        // The columns are once as they came and once in one piece, the keys once more when they are numbered.
+        let twice = self.kept.get_array_memory_size() + self.parts.size();
+        2 * twice + self.kept.num_rows() * BYTES_PER_ROW
     }
 }
 
@@ -121,7 +119,13 @@ impl Gathering {
         let schema = Arc::new(reading.schema.project(&reading.columns)?);
         let (batches, parts) =
             self.batches.into_iter().map(|batch| (batch.kept, batch.parts)).unzip();
-        Ok(Gathered { batches, schema, parts, n_parts: reading.n_parts, memory: self.memory })
+        Ok(Gathered {
+            batches,
+            schema,
+            parts,
+            n_parts: reading.keys.n_parts(),
+            memory: self.memory,
+        })
     }
 }
 

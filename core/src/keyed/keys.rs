@@ -19,6 +19,9 @@ pub(crate) fn can_be_key(data_type: &DataType) -> bool {
     }
 }
 
+/// Among how many parts rows are shared out if they have keys.
+const N_PARTS: usize = 128;
+
 /// How rows of a side get their keys.
 pub(crate) struct KeyReader {
     exprs: Vec<Arc<dyn PhysicalExpr>>,
@@ -69,6 +72,14 @@ impl KeyReader {
             _ => Form::Encoded(RowConverter::new(types.into_iter().map(SortField::new).collect())?),
         };
         Ok(Self { exprs, null_equality, form })
+    }
+
+    /// Returns among how many parts the rows are shared out.
+    pub(crate) fn n_parts(&self) -> usize {
+        match self.form {
+            Form::None => 1,
+            _ => N_PARTS,
+        }
     }
 
     /// Evaluates the keys of rows.

@@ -4,9 +4,6 @@
 use super::keys::Keys;
 use super::{Interval, NEVER};
 
-/// Among how many parts rows are shared out if they have keys.
-pub(crate) const N_PARTS: usize = 128;
-
 /// The rows of a batch that may have a partner, part after part.
 #[derive(Debug)]
 pub(crate) struct Parts {

@@ -6,8 +6,7 @@ use std::thread;
 
 use super::Interval;
 
-/// What a row costs while a side is sorted, in bytes: with its group, in its group, and in the side. Of a
-/// side with keys only the parts at hand cost that, and the rest of it is room for the keys' numbers.
+/// What a row costs while a side is sorted, in bytes: with its group, in its group, and in the side.
 pub(crate) const BYTES_PER_ROW: usize = size_of::<(u32, Placed)>() + size_of::<Placed>() + 20;
 
 /// The rows of a part of a side that may have a partner.

@@ -24,22 +24,24 @@ pub(crate) fn on_threads<T: Send>(
     })
 }
 
-/// Does something with each item on threads that take one after the other.
+/// Does `n_tasks` tasks on threads that take one after the other; returns their results in order.
 ///
 /// # Errors
 /// What `work` says, or if a thread broke down.
-pub(crate) fn share_out<I: Sync, T: Send>(
+pub(crate) fn share_out<T: Send>(
     n_threads: usize,
-    items: &[I],
-    work: impl Fn(&I) -> Result<T> + Sync,
+    n_tasks: usize,
+    work: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let next = AtomicUsize::new(0);
-    let of_threads = on_threads(n_threads, items.len(), || {
+    let of_threads = on_threads(n_threads, n_tasks, || {
         let mut done = Vec::new();
         loop {
             let idx = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(idx) else { return Ok(done) };
-            done.push((idx, work(item)?));
+            if idx >= n_tasks {
+                return Ok(done);
+            }
+            done.push((idx, work(idx)?));
         }
     })?;
     let mut done: Vec<(usize, T)> = of_threads.into_iter().flatten().collect();
